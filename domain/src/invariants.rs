@@ -1,0 +1,1 @@
+//! Every invariant, named once: called by tests, by `parterre check` and by fault tests.

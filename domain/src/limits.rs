@@ -1,0 +1,137 @@
+//! Every bound of the engine, in one place.
+//!
+//! What is checked against FoundationDB's own limits holds on every store, so that what
+//! runs on one runs on all: <https://apple.github.io/foundationdb/known-limitations.html>.
+
+use std::time::Duration;
+
+/// Tickets of one event.
+pub const TICKETS_PER_EVENT: u32 = 200_000;
+/// Bytes of an upload of tickets.
+pub const UPLOAD_BYTES: usize = 64 << 20;
+/// Bytes of any other request body.
+pub const BODY_BYTES: usize = 64 << 10;
+/// Uploads that one draft may be made of.
+pub const UPLOADS_PER_EVENT: usize = 100;
+/// Bytes of one stored chunk of a layout.
+pub const CHUNK_BYTES: usize = 64 << 10;
+/// Tickets that one command may write.
+pub const TICKETS_PER_COMMAND: usize = 5_000;
+/// Bytes that one command may add to the log.
+pub const LOG_BYTES_PER_COMMAND: usize = 64 << 10;
+/// Most tickets that any event lets one reservation hold.
+pub const MAX_TICKETS: u16 = 100;
+/// Tickets a reservation holds at most when the administrator says nothing.
+pub const DEFAULT_MAX_TICKETS: u16 = 10;
+/// Seconds that a reservation holds its tickets when the administrator says nothing.
+pub const DEFAULT_HOLD_SECONDS: u32 = 600;
+/// The range that an administrator may choose a hold from, in seconds.
+pub const HOLD_SECONDS: std::ops::RangeInclusive<u32> = 10..=86_400;
+/// Tiers of one event.
+pub const TIERS_PER_EVENT: usize = 100;
+/// Sections of one event.
+pub const SECTIONS_PER_EVENT: usize = 5_000;
+/// Characters of a tier's id.
+pub const ID_CHARS: usize = 64;
+/// Characters of a title, venue, city, category, name, section, row or seat.
+pub const NAME_CHARS: usize = 200;
+/// Characters of a description.
+pub const DESCRIPTION_CHARS: usize = 10_000;
+/// Characters of a URL or an e-mail address.
+pub const URL_CHARS: usize = 2_000;
+/// The highest price of a ticket, in minor units.
+pub const PRICE_MAX: i64 = 1_000_000_000;
+
+/// Events in one page of a list.
+pub const EVENTS_PER_PAGE: usize = 100;
+/// Events in a page when the client says nothing.
+pub const DEFAULT_EVENTS_PER_PAGE: usize = 20;
+/// Tickets in one page of a list.
+pub const TICKETS_PER_PAGE: usize = 1_000;
+/// Tickets in a page when the client says nothing.
+pub const DEFAULT_TICKETS_PER_PAGE: usize = 100;
+
+/// Bytes of a key in the store.
+pub const KEY_BYTES: usize = 10_000;
+/// Bytes of a value in the store.
+pub const VALUE_BYTES: usize = 100_000;
+/// Bytes that one transaction may write; a tenth of what FoundationDB takes.
+pub const TRANSACTION_BYTES: usize = 1_000_000;
+/// Commands of one batch.
+pub const COMMANDS_PER_BATCH: usize = 512;
+/// Bytes of the commands of one batch.
+pub const BATCH_BYTES: usize = 256 << 10;
+/// Commands that may wait in one lane.
+pub const LANE_QUEUE: usize = 8_192;
+/// How long a command may be tried.
+pub const COMMAND_DEADLINE: Duration = Duration::from_secs(5);
+/// How often a batch is decided anew because a rule asked for more records.
+pub const LOAD_PASSES: usize = 8;
+/// How often a plan of best available tickets is remade after losing a race.
+pub const REPLANS: usize = 3;
+
+/// How long an idempotency record outlives what it remembers.
+pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 3600);
+/// Characters of an `Idempotency-Key`.
+pub const IDEMPOTENCY_KEY_CHARS: std::ops::RangeInclusive<usize> = 16..=255;
+/// How long a staged upload is kept that no event took up.
+pub const UPLOAD_KEPT: Duration = Duration::from_secs(3600);
+/// How long tickets of an open checkout stay pending past their expiry while the
+/// payment provider can't be reached.
+pub const SETTLE_GRACE: Duration = Duration::from_secs(600);
+/// How long until the provider is asked again whether a checkout is closed.
+pub const SETTLE_RETRY: Duration = Duration::from_secs(2);
+/// Reservations that one step of cancelling an event ends.
+pub const RESERVATIONS_PER_STEP: usize = 100;
+/// Shards of the due index.
+pub const DUE_SHARDS: u8 = 16;
+/// How far back a sweep of the due index looks, for clocks that differ.
+pub const DUE_LOOKBACK: Duration = Duration::from_millis(500);
+/// How often every core sweeps the due index.
+pub const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
+/// Due entries that one sweep takes from one shard.
+pub const DUE_PER_SWEEP: usize = 256;
+/// How far a core's clock may be from the store's newest commit before it won't start.
+pub const CLOCK_SKEW: Duration = Duration::from_millis(250);
+
+/// How long the log is kept.
+pub const LOG_KEPT: Duration = Duration::from_secs(24 * 3600);
+/// Bytes of the log that are kept at most.
+pub const LOG_BYTES: u64 = 1 << 30;
+/// Bytes of records in one frame of the feed.
+pub const FEED_FRAME_BYTES: usize = 1 << 20;
+/// Records that a core keeps in memory for edges that resume.
+pub const FEED_RING_RECORDS: usize = 16_384;
+/// Bytes of records that a core keeps in memory for edges that resume.
+pub const FEED_RING_BYTES: usize = 64 << 20;
+/// How often a core tells its edges where the log ends.
+pub const FEED_HEARTBEAT: Duration = Duration::from_millis(250);
+/// The oldest read of the log's end that a heartbeat may rest on.
+pub const FEED_READ_AGE: Duration = Duration::from_millis(500);
+/// Events in one page of a catalog snapshot.
+pub const CATALOG_PAGE: usize = 500;
+/// Chunks in one page of a layout snapshot.
+pub const LAYOUT_PAGE_CHUNKS: usize = 32;
+
+/// When an edge begins to say that it is stale.
+pub const STALE_AFTER: Duration = Duration::from_secs(2);
+/// How long back an edge remembers deltas for clients that resume.
+pub const SINCE_KEPT: Duration = Duration::from_secs(60);
+/// The shortest time between two frames of one event to one client.
+pub const TICK_MIN: Duration = Duration::from_millis(50);
+/// The longest time between two frames of one event to one client.
+pub const TICK_MAX: Duration = Duration::from_secs(1);
+/// Sends in one slice of a fan-out, after which reads get their turn.
+pub const SENDS_PER_SLICE: usize = 64;
+/// How long a client may leave a frame unread before it is closed.
+pub const SLOW_CLIENT: Duration = Duration::from_secs(15);
+/// After how long without another frame a client gets a heartbeat.
+pub const LIVE_HEARTBEAT: Duration = Duration::from_secs(25);
+/// Events that one live connection may be subscribed to.
+pub const SUBSCRIPTIONS_PER_CONNECTION: usize = 100;
+/// Bytes of one message from a live client.
+pub const LIVE_MESSAGE_BYTES: usize = 4 << 10;
+/// Bodies above this many bytes are rendered off the shards.
+pub const RENDER_INLINE_BYTES: usize = 16 << 10;
+/// How old a rendered list may be.
+pub const LIST_AGE: Duration = Duration::from_secs(1);

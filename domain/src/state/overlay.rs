@@ -1,0 +1,422 @@
+//! Loaded records, and the writes so far on top of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{Decision, IdempotencyRecord, Stop, TicketRecord};
+use crate::keys::{self, Due, Key, Range};
+use crate::{
+    CountsChange, EventChange, EventId, EventRecord, LogRecord, OutboxId, OutboxRecord, PaymentId,
+    PaymentRecord, ReservationId, ReservationRecord, TicketId, TicketState, Timestamp,
+};
+
+/// A value of the store.
+pub type Value = Vec<u8>;
+
+/// Something a rule asked for that isn't loaded.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Want {
+    /// One key, which may be absent.
+    Key(Key),
+    /// The first so many entries of a range.
+    Range(Range, usize),
+}
+
+/// A change to the store, in the order of effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// Puts a value.
+    Set(Key, Value),
+    /// Takes a value away.
+    Clear(Key),
+    /// Takes all values of a range away.
+    ClearRange(Range),
+    /// Adds to a 64-bit little-endian counter without reading it; absent counts as 0.
+    Add(Key, i64),
+    /// Puts the rev that this commit will get (14 bytes), without reading.
+    SetRev(Key),
+}
+
+/// A place to roll back to.
+#[derive(Clone, Copy, Debug)]
+pub struct Savepoint {
+    writes: usize,
+    undo: usize,
+    changes: usize,
+}
+
+enum Change {
+    Ticket {
+        event: EventId,
+        ticket: TicketId,
+        from: TicketState,
+        to: TicketState,
+    },
+    Record(Box<EventRecord>),
+    /// Gives the event a new rev without telling the world, as for drafts.
+    Touch(EventId),
+}
+
+/// Loaded records and the writes of a batch so far. Reads see the batch's own writes.
+#[derive(Default)]
+pub struct Overlay {
+    loaded: BTreeMap<Key, Option<Value>>,
+    ranges: BTreeMap<(Range, usize), Vec<(Key, Value)>>,
+    wanted: BTreeSet<Want>,
+    written: BTreeMap<Key, Option<Value>>,
+    undo: Vec<(Key, Option<Option<Value>>)>,
+    writes: Vec<Write>,
+    changes: Vec<Change>,
+}
+
+impl Overlay {
+    /// Asks for records before any rule has asked.
+    pub fn want(&mut self, wants: impl IntoIterator<Item = Want>) {
+        self.wanted
+            .extend(wants.into_iter().filter(|want| match want {
+                Want::Key(key) => !self.loaded.contains_key(key),
+                Want::Range(range, limit) => !self.ranges.contains_key(&(range.clone(), *limit)),
+            }));
+    }
+
+    /// What must be loaded; empties the list.
+    pub fn take_wanted(&mut self) -> Vec<Want> {
+        std::mem::take(&mut self.wanted).into_iter().collect()
+    }
+
+    /// Whether a rule has asked for something that isn't loaded.
+    pub fn lacks(&self) -> bool {
+        !self.wanted.is_empty()
+    }
+
+    /// Takes in a loaded key, present or absent.
+    pub fn fill_key(&mut self, key: Key, value: Option<Value>) {
+        self.loaded.insert(key, value);
+    }
+
+    /// Takes in the first `limit` entries of a range.
+    pub fn fill_range(&mut self, range: Range, limit: usize, rows: Vec<(Key, Value)>) {
+        self.ranges.insert((range, limit), rows);
+    }
+
+    /// Forgets what was loaded and written, and wants again all that was ever loaded:
+    /// the next attempt reads at a new version.
+    pub fn forget(&mut self) {
+        self.clear_writes();
+        let keys = std::mem::take(&mut self.loaded).into_keys().map(Want::Key);
+        let ranges = std::mem::take(&mut self.ranges)
+            .into_keys()
+            .map(|(range, limit)| Want::Range(range, limit));
+        self.wanted.extend(keys.chain(ranges));
+    }
+
+    /// Drops all writes, keeping what was loaded.
+    pub fn clear_writes(&mut self) {
+        self.written.clear();
+        self.undo.clear();
+        self.writes.clear();
+        self.changes.clear();
+    }
+
+    /// Marks where a command begins.
+    pub fn savepoint(&self) -> Savepoint {
+        Savepoint {
+            writes: self.writes.len(),
+            undo: self.undo.len(),
+            changes: self.changes.len(),
+        }
+    }
+
+    /// Undoes everything since a savepoint.
+    pub fn rollback(&mut self, to: Savepoint) {
+        self.writes.truncate(to.writes);
+        self.changes.truncate(to.changes);
+        for (key, before) in self.undo.drain(to.undo..).rev() {
+            match before {
+                Some(value) => self.written.insert(key, value),
+                None => self.written.remove(&key),
+            };
+        }
+    }
+
+    /// Whether the batch writes anything.
+    pub fn has_writes(&self) -> bool {
+        !self.writes.is_empty()
+    }
+
+    /// The batch's writes in order, and its log record. The touched events' revs are
+    /// among the writes. Call it once, at the end.
+    pub fn into_writes(self, now: Timestamp) -> (Vec<Write>, LogRecord) {
+        let Self {
+            mut writes,
+            changes,
+            ..
+        } = self;
+        let (record, touched) = fold_changes(changes, now);
+        writes.extend(
+            touched
+                .into_iter()
+                .map(|event| Write::SetRev(keys::event_rev(event))),
+        );
+        (writes, record)
+    }
+
+    /// A value, as the batch would leave it.
+    pub fn get(&mut self, key: &Key) -> Decision<Option<&Value>> {
+        if self.written.contains_key(key) {
+            return Ok(self.written[key].as_ref());
+        }
+        match self.loaded.get(key) {
+            Some(value) => Ok(value.as_ref()),
+            None => {
+                self.wanted.insert(Want::Key(key.clone()));
+                Err(Stop::Missing)
+            }
+        }
+    }
+
+    /// The first entries of a range, at most `limit`, as the batch would leave them.
+    /// Entries that the batch cleared can make the answer shorter than the limit even
+    /// where the store has more.
+    pub fn range(&mut self, range: &Range, limit: usize) -> Decision<Vec<(Key, Value)>> {
+        let Some(rows) = self.ranges.get(&(range.clone(), limit)) else {
+            self.wanted.insert(Want::Range(range.clone(), limit));
+            return Err(Stop::Missing);
+        };
+        let mut rows: BTreeMap<Key, Value> = rows.iter().cloned().collect();
+        for (key, value) in self.written.range(range.start.clone()..range.end.clone()) {
+            match value {
+                Some(value) => rows.insert(key.clone(), value.clone()),
+                None => rows.remove(key),
+            };
+        }
+        Ok(rows.into_iter().take(limit).collect())
+    }
+
+    /// Puts a value.
+    pub fn set(&mut self, key: Key, value: Value) {
+        self.note(key.clone(), Some(value.clone()));
+        self.writes.push(Write::Set(key, value));
+    }
+
+    /// Takes a value away.
+    pub fn clear(&mut self, key: Key) {
+        self.note(key.clone(), None);
+        self.writes.push(Write::Clear(key));
+    }
+
+    /// Takes all values of a range away. No rule may read the range in the same batch.
+    pub fn clear_range(&mut self, range: Range) {
+        self.writes.push(Write::ClearRange(range));
+    }
+
+    /// Adds to a counter that no rule reads.
+    pub fn add(&mut self, key: Key, by: i64) {
+        if by != 0 {
+            self.writes.push(Write::Add(key, by));
+        }
+    }
+
+    fn note(&mut self, key: Key, value: Option<Value>) {
+        let before = self.written.insert(key.clone(), value);
+        self.undo.push((key, before));
+    }
+
+    fn read<T: DeserializeOwned>(&mut self, key: &Key) -> Decision<Option<T>> {
+        self.get(key)?.map(|value| decode(key, value)).transpose()
+    }
+
+    fn put<T: Serialize>(&mut self, key: Key, value: &T) {
+        self.set(key, crate::encode(value));
+    }
+}
+
+/// Records by what they are.
+impl Overlay {
+    /// An event's record.
+    pub fn event(&mut self, event: EventId) -> Decision<Option<EventRecord>> {
+        self.read(&keys::event(event))
+    }
+
+    /// Puts an event's record, and tells the world if the world may see it.
+    pub fn put_event(&mut self, record: &EventRecord) {
+        self.put(keys::event(record.id), record);
+        self.changes.push(if record.is_public() {
+            Change::Record(Box::new(record.clone()))
+        } else {
+            Change::Touch(record.id)
+        });
+    }
+
+    /// Who has a ticket; none when it is free.
+    pub fn ticket(&mut self, event: EventId, ticket: TicketId) -> Decision<Option<TicketRecord>> {
+        self.read(&keys::ticket(event, ticket))
+    }
+
+    /// Gives a ticket to `next` (none frees it): its record, the event's counters and
+    /// the log, all three.
+    ///
+    /// # Panics
+    ///
+    /// On a step that the lifecycle doesn't know: a rule that asks for one is wrong.
+    pub fn set_ticket(
+        &mut self,
+        event: EventId,
+        ticket: TicketId,
+        next: Option<TicketRecord>,
+    ) -> Decision<()> {
+        let before = self.ticket(event, ticket)?;
+        let (from, to) = (
+            TicketRecord::state(before.as_ref()),
+            TicketRecord::state(next.as_ref()),
+        );
+        assert!(
+            from == to || from.may_become(to),
+            "ticket {ticket} of event {event} can't go from {from:?} to {to:?}"
+        );
+        match next {
+            Some(record) => self.put(keys::ticket(event, ticket), &record),
+            None => self.clear(keys::ticket(event, ticket)),
+        }
+        if from != to {
+            self.count(event, from, -1);
+            self.count(event, to, 1);
+            self.changes.push(Change::Ticket {
+                event,
+                ticket,
+                from,
+                to,
+            });
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, event: EventId, state: TicketState, by: i64) {
+        if state != TicketState::Free {
+            self.add(keys::counter(event, state), by);
+        }
+    }
+
+    /// A reservation's record.
+    pub fn reservation(
+        &mut self,
+        reservation: ReservationId,
+    ) -> Decision<Option<ReservationRecord>> {
+        self.read(&keys::reservation(reservation))
+    }
+
+    /// Puts a new reservation's record and its entry among its event's.
+    pub fn add_reservation(&mut self, record: &ReservationRecord) {
+        self.set(
+            keys::event_reservation(record.event, record.id),
+            Value::new(),
+        );
+        self.put_reservation(record);
+    }
+
+    /// Puts the record of a reservation that exists.
+    pub fn put_reservation(&mut self, record: &ReservationRecord) {
+        self.put(keys::reservation(record.id), record);
+    }
+
+    /// Forgets a reservation.
+    pub fn drop_reservation(&mut self, record: &ReservationRecord) {
+        self.clear(keys::reservation(record.id));
+        self.clear(keys::event_reservation(record.event, record.id));
+    }
+
+    /// What an idempotency key remembers.
+    pub fn idempotency(
+        &mut self,
+        event: EventId,
+        key: &str,
+    ) -> Decision<Option<IdempotencyRecord>> {
+        self.read(&keys::idempotency(event, key))
+    }
+
+    /// Makes an idempotency key remember.
+    pub fn put_idempotency(&mut self, event: EventId, key: &str, record: &IdempotencyRecord) {
+        self.put(keys::idempotency(event, key), record);
+    }
+
+    /// What became of a payment.
+    pub fn payment(
+        &mut self,
+        provider: &str,
+        payment: &PaymentId,
+    ) -> Decision<Option<PaymentRecord>> {
+        self.read(&keys::payment(provider, payment))
+    }
+
+    /// Puts what became of a payment.
+    pub fn put_payment(&mut self, record: &PaymentRecord) {
+        self.put(keys::payment(&record.provider, &record.id), record);
+    }
+
+    /// A call that must be made.
+    pub fn outbox(&mut self, id: OutboxId) -> Decision<Option<OutboxRecord>> {
+        self.read(&keys::outbox(id))
+    }
+
+    /// Puts a call that must be made, and its entry in the due index.
+    pub fn put_outbox(&mut self, record: &OutboxRecord) {
+        self.put(keys::outbox(record.id), record);
+        self.put_due(record.due_at, Due::Outbox(record.id));
+    }
+
+    /// Puts an entry in the due index.
+    pub fn put_due(&mut self, at: Timestamp, due: Due) {
+        self.set(keys::due(at, due), Value::new());
+    }
+
+    /// Takes an entry out of the due index.
+    pub fn clear_due(&mut self, at: Timestamp, due: Due) {
+        self.clear(keys::due(at, due));
+    }
+}
+
+fn decode<T: DeserializeOwned>(key: &Key, value: &[u8]) -> Decision<T> {
+    crate::decode(value)
+        .map_err(|error| Stop::Corrupt(format!("record {}: {error}", key.escape_ascii())))
+}
+
+/// One entry an event, each ticket with its last state; and every event that gets a new
+/// rev.
+fn fold_changes(changes: Vec<Change>, at: Timestamp) -> (LogRecord, BTreeSet<EventId>) {
+    let mut events: BTreeMap<EventId, (EventChange, BTreeMap<TicketId, TicketState>)> =
+        BTreeMap::new();
+    let mut touched = BTreeSet::new();
+    for change in changes {
+        let event = match &change {
+            Change::Ticket { event, .. } | Change::Touch(event) => *event,
+            Change::Record(record) => record.id,
+        };
+        touched.insert(event);
+        let entry = || (EventChange::new(event), BTreeMap::new());
+        match change {
+            Change::Touch(_) => {}
+            Change::Record(record) => {
+                events.entry(event).or_insert_with(entry).0.record = Some(record)
+            }
+            Change::Ticket {
+                ticket, from, to, ..
+            } => {
+                let (change, tickets) = events.entry(event).or_insert_with(entry);
+                change.counts.add(CountsChange::of_step(from, to));
+                tickets.insert(ticket, to);
+            }
+        }
+    }
+    let events = events.into_values().map(|(mut change, tickets)| {
+        change.tickets = tickets.into_iter().collect();
+        change
+    });
+    (
+        LogRecord {
+            at,
+            events: events.collect(),
+        },
+        touched,
+    )
+}

@@ -1,0 +1,26 @@
+//! What an edge is told at its start.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Everything an edge needs to know. Read once, by the binary.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The cores' origins, such as `http://127.0.0.1:8081`; at least one.
+    pub cores: Vec<String>,
+    /// Where the public reaches the edge.
+    pub listen: SocketAddr,
+    /// Where operators reach it.
+    pub ops_listen: SocketAddr,
+    /// The secret shared by cores and edges.
+    pub cluster_secret: String,
+    /// How many bytes cells and rendered bodies may take.
+    pub cache_bytes: u64,
+    /// Shards, each with its own thread and listener; one a core of the machine.
+    pub shards: usize,
+    /// How long to finish what is in flight when told to stop.
+    pub drain: Duration,
+    /// How long records of the feed are held back before they are applied. Zero but in
+    /// tests that need an edge which is behind.
+    pub feed_delay: Duration,
+}

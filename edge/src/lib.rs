@@ -1,0 +1,2 @@
+//! Parterre's edge: reads from memory, live push, forwarded writes.
+pub mod config;

@@ -1,0 +1,1 @@
+//! Parterre's load and correctness tests, as a customer would make them.
