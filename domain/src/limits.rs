@@ -135,3 +135,37 @@ pub const LIVE_MESSAGE_BYTES: usize = 4 << 10;
 pub const RENDER_INLINE_BYTES: usize = 16 << 10;
 /// How old a rendered list may be.
 pub const LIST_AGE: Duration = Duration::from_secs(1);
+
+/// Connections of one shard of an edge, live ones included; beyond it a new one is
+/// closed at once.
+pub const CONNECTIONS_PER_SHARD: usize = 65_536;
+/// Live connections of one shard; beyond it an upgrade is answered 503.
+pub const LIVE_PER_SHARD: usize = 60_000;
+/// Headers of one request.
+pub const HEADERS_PER_REQUEST: usize = 64;
+/// Bytes of a request's head.
+pub const HEAD_BYTES: usize = 16 << 10;
+/// How long a new connection may take to send its first request.
+pub const FIRST_REQUEST: Duration = Duration::from_secs(10);
+/// How long a connection may stay without a request, or with an answer unread.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Connections that the kernel queues for one listener.
+pub const BACKLOG: i32 = 4_096;
+/// Messages that a live client may send at once.
+pub const LIVE_BURST: u16 = 400;
+/// Messages a second that a live client may send for long.
+pub const LIVE_RATE: u16 = 20;
+/// Bad messages after which a live connection is closed.
+pub const LIVE_STRIKES: u8 = 10;
+/// Error messages that wait for one live client; more are dropped.
+pub const LIVE_ERRORS: usize = 8;
+/// Frames of one event that are kept encoded for clients that are at the same rev.
+pub const FRAMES_PER_EVENT: usize = 8;
+/// Bytes that the kernel takes from an edge for a live client ahead of what it sends.
+pub const LIVE_UNSENT_BYTES: u32 = 16 << 10;
+/// How long a live connection may take to answer a close.
+pub const CLOSE_GRACE: Duration = Duration::from_secs(5);
+/// The range that the jittered `reconnect_after_ms` is drawn from.
+pub const RECONNECT_AFTER_MS: std::ops::RangeInclusive<u32> = 500..=10_000;
+/// The shortest time between two `counts` messages to one client.
+pub const COUNTS_INTERVAL: Duration = Duration::from_secs(1);

@@ -1,2 +1,3 @@
 //! Parterre's edge: reads from memory, live push, forwarded writes.
 pub mod config;
+pub mod live;

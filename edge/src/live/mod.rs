@@ -1,0 +1,6 @@
+//! Live push over WebSocket.
+
+mod frame;
+mod handshake;
+mod message;
+mod reader;
