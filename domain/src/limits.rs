@@ -141,8 +141,6 @@ pub const LIST_AGE: Duration = Duration::from_secs(1);
 pub const CONNECTIONS_PER_SHARD: usize = 65_536;
 /// Live connections of one shard; beyond it an upgrade is answered 503.
 pub const LIVE_PER_SHARD: usize = 60_000;
-/// Headers of one request.
-pub const HEADERS_PER_REQUEST: usize = 64;
 /// Bytes of a request's head.
 pub const HEAD_BYTES: usize = 16 << 10;
 /// How long a new connection may take to send its first request.
@@ -167,5 +165,3 @@ pub const LIVE_UNSENT_BYTES: u32 = 16 << 10;
 pub const CLOSE_GRACE: Duration = Duration::from_secs(5);
 /// The range that the jittered `reconnect_after_ms` is drawn from.
 pub const RECONNECT_AFTER_MS: std::ops::RangeInclusive<u32> = 500..=10_000;
-/// The shortest time between two `counts` messages to one client.
-pub const COUNTS_INTERVAL: Duration = Duration::from_secs(1);

@@ -40,6 +40,19 @@ impl NoHandshake {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
         }
     }
+
+    /// Says in the answer's headers what is expected (RFC 9110, section 7.8, and RFC
+    /// 6455, section 4.4).
+    pub(crate) fn add_headers(self, headers: &mut HeaderMap) {
+        if self == Self::UpgradeRequired {
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+            headers.insert(
+                header::SEC_WEBSOCKET_VERSION,
+                HeaderValue::from_static("13"),
+            );
+        }
+    }
 }
 
 /// Reads a request's head.

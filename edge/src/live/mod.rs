@@ -1,6 +1,14 @@
 //! Live push over WebSocket.
 
+mod driver;
 mod frame;
-mod handshake;
+pub(crate) mod handshake;
+mod hub;
 mod message;
+pub mod metrics;
 mod reader;
+mod session;
+mod tally;
+mod watch;
+
+pub(crate) use driver::{Live, Surroundings};
