@@ -151,7 +151,8 @@ fn run_thread<S: Site>(
     })
 }
 
-struct Shard<S> {
+/// One shard.
+pub(crate) struct Shard<S> {
     site: S,
     builder: http1::Builder,
     connections: RefCell<Slab<Connection>>,
@@ -188,12 +189,12 @@ impl Activity {
 }
 
 impl<S: Site> Shard<S> {
-    fn new(site: S, stop: watch::Receiver<bool>) -> Self {
+    /// A shard that ends when `stop` turns true.
+    pub(crate) fn new(site: S, stop: watch::Receiver<bool>) -> Self {
+        // Not `pipeline_flush`: it holds a 101 back while bytes of the client wait behind
+        // the request, and an upgrade then loses it.
         let mut builder = http1::Builder::new();
-        builder
-            .half_close(false)
-            .pipeline_flush(true)
-            .max_buf_size(limits::HEAD_BYTES);
+        builder.half_close(false).max_buf_size(limits::HEAD_BYTES);
         Self {
             site,
             builder,
@@ -204,7 +205,8 @@ impl<S: Site> Shard<S> {
         }
     }
 
-    async fn run(self: Rc<Self>, listener: TcpListener, drain: Duration) {
+    /// Serves until told to stop, and then for at most `drain`.
+    pub(crate) async fn run(self: Rc<Self>, listener: TcpListener, drain: Duration) {
         let live = spawn_local(Rc::clone(self.site.live()).run(self.stop.clone()));
         let sweep = spawn_local(Rc::clone(&self).sweep());
         self.accept(listener).await;

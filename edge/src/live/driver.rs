@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::net::Shutdown;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -40,9 +41,7 @@ pub(crate) trait Surroundings: World + Clone + 'static {
     fn wall(&self) -> Timestamp;
 }
 
-/// How often a shard asks whether the edge is stale.
-const PULSE: Duration = Duration::from_millis(250);
-/// Pulses between two sweeps, which so come once a second.
+/// Pulses between two sweeps. At each pulse a shard asks whether the edge is stale.
 const PULSES_PER_SWEEP: u32 = 4;
 /// Bytes read from a client at once; shared by all clients of a shard.
 const SCRATCH_BYTES: usize = 8 << 10;
@@ -58,6 +57,7 @@ pub(crate) struct Live<W: Surroundings> {
     scratch: RefCell<Box<[u8]>>,
     /// Something has become ready outside of a round.
     wake: Notify,
+    pulse: Duration,
     metrics: Arc<LiveMetrics>,
 }
 
@@ -71,6 +71,7 @@ impl<W: Surroundings> Live<W> {
             sockets: RefCell::default(),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
             wake: Notify::new(),
+            pulse: pace.pulse,
             metrics,
         })
     }
@@ -78,6 +79,12 @@ impl<W: Surroundings> Live<W> {
     /// How many connections there are.
     pub(crate) fn len(&self) -> usize {
         self.hub.borrow().len()
+    }
+
+    /// Whether no round is owed.
+    #[cfg(test)]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.hub.borrow_mut().next_round(Instant::now()).is_none()
     }
 
     /// Whether another connection is too many; counts the refusal.
@@ -92,7 +99,7 @@ impl<W: Surroundings> Live<W> {
     /// Runs rounds and sweeps until `stop` turns true, then closes every connection and
     /// ends when all are gone. Whoever waits for it sets the deadline.
     pub(crate) async fn run(self: Rc<Self>, mut stop: watch::Receiver<bool>) {
-        let mut pulse = interval(PULSE);
+        let mut pulse = interval(self.pulse);
         pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut pulses = 0;
         let mut is_draining = false;
@@ -190,7 +197,7 @@ impl<W: Surroundings> Live<W> {
                     return Pumped::Full;
                 }
                 Err(_) => {
-                    end(socket, false);
+                    end(socket);
                     return Pumped::Done;
                 }
             }
@@ -212,12 +219,15 @@ impl<W: Surroundings> Live<W> {
                 }
                 Effect::End(id) => {
                     if let Some(socket) = self.socket(id) {
-                        end(&socket, false);
+                        let socket = SockRef::from(&*socket);
+                        ignore_unconnected(socket.shutdown(Shutdown::Write));
                     }
                 }
                 Effect::Cut(id) => {
                     if let Some(socket) = self.socket(id) {
-                        end(&socket, true);
+                        let socket = SockRef::from(&*socket);
+                        ignore_unconnected(socket.set_linger(Some(Duration::ZERO)));
+                        ignore_unconnected(socket.shutdown(Shutdown::Both));
                     }
                 }
             }
@@ -251,7 +261,7 @@ impl<W: Surroundings> Live<W> {
                 break;
             }
         }
-        end(&socket, false);
+        end(&socket);
         self.disconnect(id);
     }
 
@@ -332,13 +342,9 @@ fn configure(socket: &TcpStream) -> io::Result<()> {
     socket.set_tcp_user_timeout(Some(limits::SLOW_CLIENT * 2))
 }
 
-/// Ends a connection, which wakes its reader. With `forget`, what wasn't sent is dropped.
-fn end(socket: &TcpStream, forget: bool) {
-    let socket = SockRef::from(socket);
-    if forget {
-        ignore_unconnected(socket.set_linger(Some(Duration::ZERO)));
-    }
-    ignore_unconnected(socket.shutdown(std::net::Shutdown::Both));
+/// Ends a connection, which wakes whoever waits for its socket.
+fn end(socket: &TcpStream) {
+    ignore_unconnected(SockRef::from(socket).shutdown(Shutdown::Both));
 }
 
 /// A socket that the client has closed already can't be shut, and needn't be.

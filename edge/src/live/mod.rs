@@ -12,3 +12,6 @@ mod tally;
 mod watch;
 
 pub(crate) use driver::{Live, Surroundings};
+
+#[cfg(test)]
+mod tests;

@@ -57,7 +57,8 @@ pub(crate) struct Subscription {
     /// The connection's position among the watch's members.
     pub(crate) slot: u32,
     mark: Mark,
-    owes_detail: bool,
+    /// The rev of the detail that the client was told ahead of the next frame.
+    told_detail: Option<Rev>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,7 +217,7 @@ impl Session {
             watch,
             slot,
             mark,
-            owes_detail: false,
+            told_detail: None,
         });
     }
 
@@ -321,16 +322,17 @@ impl Subscription {
             },
             Mark::At(rev) if rev < watch.rev && !watch.dirty => watch.update(rev, subprotocol),
             Mark::At(_) => None,
-        };
-        if let Some(frame) = frame {
-            self.mark = Mark::At(frame.rev);
-            self.owes_detail |= frame.detail_follows;
-            return Some(Say::Shared(frame));
+        }?;
+        // The detail comes first: a client whose connection breaks between the two comes
+        // back with a `since` from before both.
+        if frame.with_detail && self.told_detail.is_none_or(|told| told < frame.rev) {
+            let detail = watch.detail(frame.rev, subprotocol)?;
+            self.told_detail = Some(detail.rev);
+            return Some(Say::Shared(detail));
         }
-        if std::mem::take(&mut self.owes_detail) {
-            return watch.detail(subprotocol).map(Say::Shared);
-        }
-        None
+        self.told_detail = None;
+        self.mark = Mark::At(frame.rev);
+        Some(Say::Shared(frame))
     }
 
     fn resume(&mut self, event: EventId, since: Rev) -> Say {

@@ -66,8 +66,8 @@ pub(crate) struct Frame {
     pub(crate) rev: Rev,
     /// Whether it is a snapshot.
     pub(crate) is_snapshot: bool,
-    /// Whether the event's detail must follow.
-    pub(crate) detail_follows: bool,
+    /// Whether the event's detail must be told with it.
+    pub(crate) with_detail: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,8 +142,11 @@ impl<S: Source> Watch<S> {
         self.frame(Wanted::Snapshot, subprotocol)
     }
 
-    /// The event's detail.
-    pub(crate) fn detail(&mut self, subprotocol: Subprotocol) -> Option<Frame> {
+    /// The event's detail, as it was at `rev` or later.
+    pub(crate) fn detail(&mut self, rev: Rev, subprotocol: Subprotocol) -> Option<Frame> {
+        self.frames.retain(|(_, wanted, frame)| {
+            *wanted != Wanted::Detail || frame.as_ref().is_some_and(|known| known.rev >= rev)
+        });
         self.frame(Wanted::Detail, subprotocol)
     }
 
@@ -165,7 +168,7 @@ impl<S: Source> Watch<S> {
                     Some(self.encode_shorter(source, subprotocol, mark, &delta))
                 }
                 CatchUp::Snapshot => Some(Frame {
-                    detail_follows: true,
+                    with_detail: true,
                     ..self.snapshot(subprotocol)?
                 }),
             },
@@ -194,7 +197,7 @@ impl<S: Source> Watch<S> {
             bytes: subprotocol.encode(&message),
             rev,
             is_snapshot: true,
-            detail_follows: false,
+            with_detail: false,
         }
     }
 
@@ -206,7 +209,7 @@ impl<S: Source> Watch<S> {
             bytes: subprotocol.encode(&ToClient::Event { event, detail }),
             rev,
             is_snapshot: false,
-            detail_follows: false,
+            with_detail: false,
         }
     }
 
@@ -230,7 +233,7 @@ impl<S: Source> Watch<S> {
         let tickets = usize::try_from(delta.counts.total).unwrap_or(usize::MAX);
         if bytes.len() > tickets.saturating_add(SNAPSHOT_OVERHEAD_BYTES) {
             return Frame {
-                detail_follows: delta.record_changed,
+                with_detail: delta.record_changed,
                 ..self.encode_snapshot(source, subprotocol)
             };
         }
@@ -238,7 +241,7 @@ impl<S: Source> Watch<S> {
             bytes,
             rev: delta.rev,
             is_snapshot: false,
-            detail_follows: delta.record_changed,
+            with_detail: delta.record_changed,
         }
     }
 }

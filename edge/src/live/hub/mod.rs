@@ -38,6 +38,8 @@ pub(crate) trait World {
 /// How patient a hub is. Tests shorten it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
+    /// A quarter of the time between two sweeps.
+    pub(crate) pulse: Duration,
     pub(crate) tick_min: Duration,
     pub(crate) tick_max: Duration,
     pub(crate) heartbeat: Duration,
@@ -48,6 +50,7 @@ pub(crate) struct Pace {
 impl Default for Pace {
     fn default() -> Self {
         Self {
+            pulse: Duration::from_millis(250),
             tick_min: limits::TICK_MIN,
             tick_max: limits::TICK_MAX,
             heartbeat: limits::LIVE_HEARTBEAT,
@@ -62,7 +65,8 @@ impl Default for Pace {
 pub(crate) enum Effect {
     /// Load an event's cell and answer with [`Hub::loaded`].
     Load(EventId),
-    /// End a connection whose closing is over: what was written may still arrive.
+    /// Say on a connection's socket that nothing follows. It ends when its client says so
+    /// too, so that the close frame isn't lost in a reset.
     End(ConnectionId),
     /// End a connection that doesn't answer, and forget what wasn't sent.
     Cut(ConnectionId),
@@ -286,6 +290,13 @@ impl<W: World> Hub<W> {
     /// How many connections there are.
     pub(crate) fn len(&self) -> usize {
         self.connections.len()
+    }
+
+    /// Whether a connection's socket hasn't taken its last frame yet.
+    #[cfg(test)]
+    pub(crate) fn is_stuck(&mut self, id: ConnectionId) -> bool {
+        let connection = self.connections.get(id);
+        connection.is_some_and(|connection| connection.in_flight.is_some())
     }
 
     /// What the driver must do.
