@@ -343,8 +343,7 @@ impl<S: Site> Shard<S> {
             // The connection was given to hyper as this type, so it comes back as it.
             if let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() {
                 let stream = parts.io.into_inner();
-                live.connection(stream, handshake.subprotocol, parts.read_buf)
-                    .await;
+                live.adopt(stream, handshake.subprotocol, &parts.read_buf);
             }
         });
         let mut response = site.bare(StatusCode::SWITCHING_PROTOCOLS, "");

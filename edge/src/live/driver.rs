@@ -238,13 +238,13 @@ impl<W: Surroundings> Live<W> {
         self.sockets.borrow().get(id.index())?.clone()
     }
 
-    /// Serves a client until its connection ends. `early` is what it sent right behind
-    /// the handshake.
-    pub(crate) async fn connection(
-        self: Rc<Self>,
+    /// Takes a client in and serves it in a task of its own until its connection ends.
+    /// `early` is what it sent right behind the handshake.
+    pub(crate) fn adopt(
+        self: &Rc<Self>,
         socket: TcpStream,
         subprotocol: Subprotocol,
-        early: Bytes,
+        early: &[u8],
     ) {
         if configure(&socket).is_err() {
             return;
@@ -252,17 +252,20 @@ impl<W: Surroundings> Live<W> {
         let socket = Rc::new(socket);
         let id = self.connect(&socket, subprotocol);
         let mut reader = Some(Reader::default());
-        if !early.is_empty() {
-            self.feed(id, &mut reader, &mut early.to_vec());
-        }
+        self.feed(id, &mut reader, &mut early.to_vec());
         self.wake.notify_one();
-        while socket.readable().await.is_ok() {
-            if !self.read(id, &socket, &mut reader) {
-                break;
+        let live = Rc::clone(self);
+        // This is all that an idle connection keeps beside its session: it must stay
+        // small. An `async fn` would hold its arguments twice.
+        spawn_local(async move {
+            while socket.readable().await.is_ok() {
+                if !live.read(id, &socket, &mut reader) {
+                    break;
+                }
             }
-        }
-        end(&socket);
-        self.disconnect(id);
+            end(&socket);
+            live.disconnect(id);
+        });
     }
 
     fn connect(&self, socket: &Rc<TcpStream>, subprotocol: Subprotocol) -> ConnectionId {

@@ -298,7 +298,7 @@ fn resident_bytes() -> usize {
 #[test]
 #[ignore = "a measurement: it holds thousands of sockets"]
 fn memory_of_an_idle_connection() {
-    const SOCKETS: usize = 5_000;
+    const SOCKETS: usize = 8_000;
     story(async {
         let stage = Stage::open(Pace::default(), 100).await;
         let mut first: Client = stage.connect().await;
