@@ -219,6 +219,11 @@ impl<W: Surroundings> Live<W> {
                 }
                 Effect::End(id) => {
                     if let Some(socket) = self.socket(id) {
+                        end(&socket);
+                    }
+                }
+                Effect::Finish(id) => {
+                    if let Some(socket) = self.socket(id) {
                         let socket = SockRef::from(&*socket);
                         ignore_unconnected(socket.shutdown(Shutdown::Write));
                     }

@@ -91,8 +91,18 @@ pub(crate) struct Session {
     /// Messages that the client may still send before the next [`Session::refill`].
     allowance: u16,
     closing: Closing,
-    /// Whether the client has sent its close frame.
-    peer_closed: bool,
+    peer: Peer,
+}
+
+/// What is still to be expected of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    /// Messages.
+    Talks,
+    /// Nothing: it has sent its close frame.
+    Closed,
+    /// Bytes that can't be read any more.
+    Broken,
 }
 
 impl Session {
@@ -110,7 +120,7 @@ impl Session {
             strikes: 0,
             allowance: limits::LIVE_BURST,
             closing: Closing::No,
-            peer_closed: false,
+            peer: Peer::Talks,
         }
     }
 
@@ -161,14 +171,13 @@ impl Session {
 
     /// The client has said that it closes.
     pub(crate) fn peer_closed(&mut self) {
-        self.peer_closed = true;
+        self.peer = Peer::Closed;
         self.close(1000);
     }
 
     /// The client's stream can't be read any more.
     pub(crate) fn violated(&mut self, violation: Violation) {
-        // It may have said close, but can't be waited for.
-        self.peer_closed = true;
+        self.peer = Peer::Broken;
         self.close(violation.code());
     }
 
@@ -184,9 +193,9 @@ impl Session {
         self.closing != Closing::No
     }
 
-    /// Whether both sides have said close.
-    pub(crate) fn is_over(&self) -> bool {
-        self.closing == Closing::Said && self.peer_closed
+    /// Whether nothing more will be said, and what is to be expected of the client then.
+    pub(crate) fn over(&self) -> Option<Peer> {
+        (self.closing == Closing::Said).then_some(self.peer)
     }
 
     /// A long time has passed without a frame.

@@ -22,7 +22,7 @@ use parterre_domain::{Counts, EventId, Rev, Slug, Timestamp, limits};
 
 use super::frame::Violation;
 use super::message::Subprotocol;
-use super::session::{Climate, Session};
+use super::session::{Climate, Peer, Session};
 use super::tally::Tally;
 use super::watch::{Source, WatchId, Watches};
 use crate::slab::{ConnectionId, Slab};
@@ -65,9 +65,11 @@ impl Default for Pace {
 pub(crate) enum Effect {
     /// Load an event's cell and answer with [`Hub::loaded`].
     Load(EventId),
-    /// Say on a connection's socket that nothing follows. It ends when its client says so
-    /// too, so that the close frame isn't lost in a reset.
+    /// End a connection that both sides have closed.
     End(ConnectionId),
+    /// Say on a connection's socket that nothing follows, and let its client end it: what
+    /// it still sends would turn an end by us into a reset that swallows the close frame.
+    Finish(ConnectionId),
     /// End a connection that doesn't answer, and forget what wasn't sent.
     Cut(ConnectionId),
 }
@@ -214,7 +216,8 @@ impl<W: World> Hub<W> {
     pub(crate) fn peer_closed(&mut self, id: ConnectionId, now: Instant) {
         if let Some(connection) = self.connections.get(id) {
             connection.session.peer_closed();
-            if connection.session.is_over() && connection.in_flight.is_none() {
+            let peer = connection.session.over();
+            if peer == Some(Peer::Closed) && connection.in_flight.is_none() {
                 self.effects.push(Effect::End(id));
             }
         }

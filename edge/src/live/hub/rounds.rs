@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{Effect, Hub, World};
+use crate::live::session::Peer;
 use crate::live::watch::WatchId;
 use crate::slab::ConnectionId;
 
@@ -111,8 +112,10 @@ impl<W: World> Hub<W> {
         }
         let is_done = rest.is_none();
         connection.in_flight = rest;
-        if is_done && connection.session.is_over() {
-            self.effects.push(Effect::End(id));
+        match connection.session.over() {
+            Some(Peer::Closed) if is_done => self.effects.push(Effect::End(id)),
+            Some(Peer::Broken) if is_done => self.effects.push(Effect::Finish(id)),
+            _ => {}
         }
     }
 }

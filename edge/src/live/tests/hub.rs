@@ -50,7 +50,7 @@ impl Stage {
         for effect in self.hub.take_effects() {
             match effect {
                 Effect::Load(event) => self.load(event),
-                Effect::End(_) | Effect::Cut(_) => self.ended.push(effect),
+                Effect::End(_) | Effect::Finish(_) | Effect::Cut(_) => self.ended.push(effect),
             }
         }
     }
