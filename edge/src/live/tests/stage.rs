@@ -96,7 +96,7 @@ pub(super) struct Stage {
     pub(super) metrics: Arc<LiveMetrics>,
     pub(super) address: SocketAddr,
     stop: watch::Sender<bool>,
-    shard: JoinHandle<()>,
+    shard: JoinHandle<std::io::Result<()>>,
 }
 
 impl Stage {
@@ -144,7 +144,7 @@ impl Stage {
 
     /// Waits until the shard has ended.
     pub(super) async fn ended(self) {
-        within(self.shard).await.unwrap();
+        within(self.shard).await.unwrap().unwrap();
     }
 
     pub(super) async fn connect(&self) -> Client {

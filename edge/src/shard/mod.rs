@@ -6,6 +6,9 @@
 //! else to the site's `respond`, and ends connections that do nothing for too long: one
 //! look at all of them a second, instead of a timer for each request.
 
+mod activity;
+mod listen;
+
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::io;
@@ -19,7 +22,6 @@ use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::{AbortHandle, spawn_local};
@@ -27,8 +29,11 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use parterre_domain::limits;
 
+use self::activity::Activity;
 use crate::live::{self, Live, Surroundings};
 use crate::slab::{ConnectionId, Slab};
+
+pub use self::listen::bind;
 
 /// What a shard serves.
 pub(crate) trait Site: 'static {
@@ -58,46 +63,6 @@ pub struct LongLived;
 const LIVE_PATH: &str = "/v1/live";
 /// How long accepting pauses when the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Binds one listener a shard, all to one port; to a free one if the port is 0.
-///
-/// # Errors
-///
-/// When the address can't be bound, as when another process listens there.
-pub fn bind(listen: SocketAddr, shards: usize) -> io::Result<Vec<StdListener>> {
-    if listen.port() != 0 {
-        // Two processes of one user may share a port by `SO_REUSEPORT`, and would
-        // unnoticed: ask once without it.
-        let probe = socket(listen)?;
-        probe.bind(&SockAddr::from(listen))?;
-    }
-    let mut listeners = vec![listener(listen)?];
-    let bound = listeners[0].local_addr()?;
-    for _ in 1..shards.max(1) {
-        listeners.push(listener(bound)?);
-    }
-    Ok(listeners)
-}
-
-fn socket(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    // An address that the last process left in TIME_WAIT is free.
-    socket.set_reuse_address(true)?;
-    Ok(socket)
-}
-
-fn listener(address: SocketAddr) -> io::Result<StdListener> {
-    let socket = socket(address)?;
-    socket.set_reuse_port(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&SockAddr::from(address))?;
-    socket.listen(limits::BACKLOG)?;
-    Ok(socket.into())
-}
 
 /// Serves on every listener, a thread each, until `stop` turns true; then stops
 /// accepting, finishes what is in flight, closes live connections, and ends within
@@ -146,8 +111,7 @@ fn run_thread<S: Site>(
     runtime.block_on(async move {
         let listener = TcpListener::from_std(listener)?;
         let shard = Rc::new(Shard::new(site(), stop));
-        shard.run(listener, drain).await;
-        Ok(())
+        shard.run(listener, drain).await
     })
 }
 
@@ -168,26 +132,6 @@ struct Connection {
     task: Option<AbortHandle>,
 }
 
-struct Activity {
-    /// When the connection was accepted or its last request answered.
-    last: Cell<Instant>,
-    is_answering: Cell<bool>,
-    has_asked: Cell<bool>,
-    is_long_lived: Cell<bool>,
-}
-
-impl Activity {
-    fn is_idle(&self, now: Instant) -> bool {
-        let patience = if self.has_asked.get() {
-            limits::KEEP_ALIVE
-        } else {
-            limits::FIRST_REQUEST
-        };
-        let idle = now.saturating_duration_since(self.last.get());
-        !self.is_answering.get() && !self.is_long_lived.get() && idle > patience
-    }
-}
-
 impl<S: Site> Shard<S> {
     /// A shard that ends when `stop` turns true.
     pub(crate) fn new(site: S, stop: watch::Receiver<bool>) -> Self {
@@ -206,23 +150,36 @@ impl<S: Site> Shard<S> {
     }
 
     /// Serves until told to stop, and then for at most `drain`.
-    pub(crate) async fn run(self: Rc<Self>, listener: TcpListener, drain: Duration) {
-        let live = spawn_local(Rc::clone(self.site.live()).run(self.stop.clone()));
+    ///
+    /// # Errors
+    ///
+    /// When the live part panics: its clients would hear nothing more and not know it.
+    pub(crate) async fn run(
+        self: Rc<Self>,
+        listener: TcpListener,
+        drain: Duration,
+    ) -> io::Result<()> {
+        let mut live = spawn_local(Rc::clone(self.site.live()).run(self.stop.clone()));
         let sweep = spawn_local(Rc::clone(&self).sweep());
-        self.accept(listener).await;
-        sweep.abort();
+        let bug = |_| io::Error::other("the live part of a shard panicked");
+        tokio::select! {
+            () = self.accept(listener) => {}
+            ended = &mut live => return ended.map_err(bug),
+        }
         let finish = async {
-            if live.await.is_err() {
-                tracing::error!("the live part of a shard panicked");
-            }
+            live.await.map_err(bug)?;
             while !self.connections.borrow().is_empty() {
                 self.gone.notified().await;
             }
+            Ok(())
         };
-        if timeout(drain, finish).await.is_err() {
+        let outcome = timeout(drain, finish).await;
+        sweep.abort();
+        outcome.unwrap_or_else(|_| {
             let left = self.connections.borrow().len() + self.site.live().len();
             tracing::warn!(left, "connections didn't end in time");
-        }
+            Ok(())
+        })
     }
 
     /// Accepts until told to stop. Dropping the listener refuses what comes later.
@@ -251,12 +208,7 @@ impl<S: Site> Shard<S> {
         if open >= limits::CONNECTIONS_PER_SHARD || stream.set_nodelay(true).is_err() {
             return;
         }
-        let activity = Rc::new(Activity {
-            last: Cell::new(self.now.get()),
-            is_answering: Cell::new(false),
-            has_asked: Cell::new(false),
-            is_long_lived: Cell::new(false),
-        });
+        let activity = Rc::new(Activity::new(self.now.get()));
         let id = self.connections.borrow_mut().insert(Connection {
             activity: Rc::clone(&activity),
             task: None,
