@@ -24,6 +24,11 @@ macro_rules! ulid_id {
                 Self(ulid::Ulid::from_parts(ms, random).0)
             }
 
+            /// The id with this number; for tests and for ids derived from others.
+            pub const fn from_number(number: u128) -> Self {
+                Self(number)
+            }
+
             /// The sixteen bytes used in keys and in stored records.
             pub fn to_bytes(self) -> [u8; 16] {
                 self.0.to_be_bytes()

@@ -6,6 +6,8 @@
 //! |---|---|---|
 //! | `e` | event | [`crate::EventRecord`] |
 //! | `l` | upload, chunk u32 | [`crate::LayoutChunk`] |
+//! | `k` | event | reservation: how far cancelling has come |
+//! | `u` | upload | event: what a staged upload is for |
 //! | `t` | event, ticket u32 | [`crate::state::TicketRecord`]; absent means free |
 //! | `r` | reservation | [`crate::ReservationRecord`] |
 //! | `x` | event, reservation | empty: an event's reservations |
@@ -54,6 +56,16 @@ pub fn chunk(upload: UploadId, number: u32) -> Key {
 /// All chunks of an upload.
 pub fn chunks(upload: UploadId) -> Range {
     Range::prefix(&join(b'l', &[&upload.0]))
+}
+
+/// The event that a staged upload is for.
+pub fn upload_event(upload: UploadId) -> Key {
+    join(b'u', &[&upload.0])
+}
+
+/// How far the steps of cancelling an event have come: the last reservation ended.
+pub fn cancel_cursor(event: EventId) -> Key {
+    join(b'k', &[&event.to_bytes()])
 }
 
 /// One ticket's record; absent means free.

@@ -81,8 +81,20 @@ pub const UPLOAD_KEPT: Duration = Duration::from_secs(3600);
 pub const SETTLE_GRACE: Duration = Duration::from_secs(600);
 /// How long until the provider is asked again whether a checkout is closed.
 pub const SETTLE_RETRY: Duration = Duration::from_secs(2);
-/// Reservations that one step of cancelling an event ends.
-pub const RESERVATIONS_PER_STEP: usize = 100;
+/// Reservations that one step of cancelling an event ends: at [`MAX_TICKETS`] each they
+/// stay within [`TICKETS_PER_COMMAND`].
+pub const RESERVATIONS_PER_STEP: usize = 50;
+/// How long until a call to the payment provider that failed is made again; doubles with
+/// each attempt up to [`OUTBOX_RETRY_MAX`].
+pub const OUTBOX_RETRY: Duration = Duration::from_secs(1);
+/// The longest time between two attempts of a call to the payment provider.
+pub const OUTBOX_RETRY_MAX: Duration = Duration::from_secs(600);
+/// How late the sandbox provider tells of a payment when asked to be late.
+pub const SANDBOX_LATE: Duration = Duration::from_secs(5);
+/// How long until the sandbox provider tries a webhook again that nobody took.
+pub const SANDBOX_RETRY: Duration = Duration::from_secs(1);
+/// How often the sandbox provider tries a webhook.
+pub const SANDBOX_ATTEMPTS: u32 = 3_600;
 /// Shards of the due index.
 pub const DUE_SHARDS: u8 = 16;
 /// How far back a sweep of the due index looks, for clocks that differ.

@@ -32,8 +32,12 @@ pub struct ReservationRecord {
     pub expires_at: Timestamp,
     /// The checkout, once begun; at most one a reservation.
     pub checkout: Option<Checkout>,
-    /// The payment that its tickets are or were sold for.
+    /// The payment that its tickets are or were sold for, or that is to go back.
     pub payment: Option<PaymentId>,
+    /// When its tickets left it.
+    pub ended_at: Option<Timestamp>,
+    /// The client's key that remembers it.
+    pub idempotency_key: Option<String>,
 }
 
 /// A ticket in a reservation.
@@ -157,6 +161,8 @@ pub struct OutboxRecord {
     pub id: OutboxId,
     /// Which provider.
     pub provider: String,
+    /// The event it is about.
+    pub event: EventId,
     /// The reservation it is about.
     pub reservation: ReservationId,
     /// What to ask.
@@ -179,6 +185,24 @@ pub enum ProviderCall {
 /// Names an outbox record; derived from what it is about, never random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OutboxId(pub [u8; 16]);
+
+impl OutboxId {
+    /// Of the refund of a payment: FNV-1a, 128 bits, over provider and payment
+    /// (<https://datatracker.ietf.org/doc/html/rfc9923>).
+    pub fn of_refund(provider: &str, payment: &PaymentId) -> Self {
+        let text = provider.bytes().chain([0]).chain(payment.0.bytes());
+        let hash = text.fold(
+            0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128,
+            |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(0x0100_0000_0000_0000_0000_013b),
+        );
+        Self(hash.to_be_bytes())
+    }
+
+    /// Of closing a reservation's session.
+    pub fn of_session(reservation: ReservationId) -> Self {
+        Self(reservation.to_bytes())
+    }
+}
 
 /// What proves a buyer: 32 random bytes, as text 64 hexadecimal digits. Its `Debug`
 /// hides it, so that no log can hold it.

@@ -1,10 +1,17 @@
-//! Adds tickets to a draft: chunks are staged unseen, then one small transaction takes them up.
+//! Adds tickets to a draft: chunks are staged unseen, then one small transaction takes
+//! them up.
 
-use super::Answer;
+use std::collections::HashSet;
+
+use super::{Answer, about};
+use crate::keys::{self, Due};
 use crate::state::{Decision, Overlay};
-use crate::{EventId, Tier, Timestamp, UploadId};
+use crate::{
+    EventId, EventRecord, FieldError, Life, Refusal, Tier, Timestamp, Upload, UploadId, limits,
+};
 
-/// Writes one chunk of an upload, which nobody sees until [`AddTickets`]. The first one files the upload for dropping.
+/// Writes one chunk of an upload, which nobody sees until [`AddTickets`]. The first one
+/// files the upload for dropping.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StageChunk {
     /// Which event.
@@ -18,8 +25,16 @@ pub struct StageChunk {
 }
 
 impl StageChunk {
-    pub(super) fn decide(&self, _now: Timestamp, _overlay: &mut Overlay) -> Decision<Answer> {
-        todo!("rule")
+    pub(super) fn decide(&self, now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
+        if self.number == 0 {
+            overlay.put_due(now + limits::UPLOAD_KEPT, Due::DropUpload(self.upload));
+            overlay.set(
+                keys::upload_event(self.upload),
+                self.event.to_bytes().to_vec(),
+            );
+        }
+        overlay.set(keys::chunk(self.upload, self.number), self.bytes.clone());
+        Ok(Answer::Done)
     }
 }
 
@@ -38,27 +53,200 @@ pub struct AddTickets {
     pub sections: u32,
     /// Whether every ticket has x and y.
     pub with_places: bool,
-    /// All tiers of the event after this upload: the draft's own first, then the new ones.
+    /// All tiers of the event after this upload: the draft's own first, then the new
+    /// ones.
     pub tiers: Vec<Tier>,
 }
 
 impl AddTickets {
-    pub(super) fn decide(&self, _now: Timestamp, _overlay: &mut Overlay) -> Decision<Answer> {
-        todo!("rule")
+    pub(super) fn decide(&self, _now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
+        let mut record = about::event(overlay, self.event)?;
+        if record.uploads.iter().any(|upload| upload.id == self.upload) {
+            return Ok(Answer::Event(Box::new(record)));
+        }
+        if record.life != Life::Draft {
+            return Err(Refusal::Conflict {
+                state: "published",
+                reason: "tickets are added to drafts only",
+            }
+            .into());
+        }
+        self.check(&record)?;
+        record.uploads.push(Upload {
+            id: self.upload,
+            chunks: self.chunks,
+            tickets: self.tickets,
+        });
+        record.total += self.tickets;
+        record.tiers.clone_from(&self.tiers);
+        overlay.put_event(&record);
+        Ok(Answer::Event(Box::new(record)))
+    }
+
+    fn check(&self, record: &EventRecord) -> Result<(), Refusal> {
+        let mut errors = Vec::new();
+        if self.tickets == 0 {
+            errors.push(FieldError::new("tickets", "must not be empty"));
+        }
+        if self.tickets > limits::TICKETS_PER_EVENT.saturating_sub(record.total) {
+            let (limit, has) = (limits::TICKETS_PER_EVENT, record.total);
+            errors.push(FieldError::new(
+                "tickets",
+                format!("an event has at most {limit}; this one has {has}"),
+            ));
+        }
+        if record.uploads.len() >= limits::UPLOADS_PER_EVENT {
+            let limit = limits::UPLOADS_PER_EVENT;
+            errors.push(FieldError::new(
+                "tickets",
+                format!("a draft takes at most {limit} uploads"),
+            ));
+        }
+        if usize::try_from(self.sections)
+            .is_ok_and(|sections| sections > limits::SECTIONS_PER_EVENT)
+        {
+            let limit = limits::SECTIONS_PER_EVENT;
+            errors.push(FieldError::new(
+                "tickets",
+                format!("an event has at most {limit} sections"),
+            ));
+        }
+        if !self.tiers.starts_with(&record.tiers) {
+            errors.push(FieldError::new(
+                "tiers",
+                "another upload changed the event's tiers meanwhile; try again",
+            ));
+        }
+        check_tiers(&self.tiers, &mut errors);
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Refusal::Invalid(errors))
+        }
+    }
+}
+
+fn check_tiers(tiers: &[Tier], errors: &mut Vec<FieldError>) {
+    if tiers.is_empty() || tiers.len() > limits::TIERS_PER_EVENT {
+        errors.push(FieldError::new(
+            "tiers",
+            format!("must be 1 to {}", limits::TIERS_PER_EVENT),
+        ));
+    }
+    let mut ids = HashSet::new();
+    for (at, tier) in tiers.iter().enumerate() {
+        if tier.id.is_empty() || tier.id.chars().count() > limits::ID_CHARS {
+            let reason = format!("must have 1 to {} characters", limits::ID_CHARS);
+            errors.push(FieldError::new(format!("tiers[{at}].id"), reason));
+        }
+        if !ids.insert(&tier.id) {
+            errors.push(FieldError::new(format!("tiers[{at}].id"), "is there twice"));
+        }
+        if tier.name.chars().count() > limits::NAME_CHARS {
+            let reason = format!("must have at most {} characters", limits::NAME_CHARS);
+            errors.push(FieldError::new(format!("tiers[{at}].name"), reason));
+        }
+        if !(0..=limits::PRICE_MAX).contains(&tier.price.0) {
+            let reason = format!("must be 0 to {} minor units", limits::PRICE_MAX);
+            errors.push(FieldError::new(format!("tiers[{at}].price"), reason));
+        }
     }
 }
 
 /// Clears an upload that no event took up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DropUpload {
-    /// Which event.
+    /// Which event; the core has looked it up.
     pub event: EventId,
     /// Which upload.
     pub upload: UploadId,
+    /// When it was due: where its entry in the due index lies.
+    pub due_at: Timestamp,
 }
 
 impl DropUpload {
-    pub(super) fn decide(&self, _now: Timestamp, _overlay: &mut Overlay) -> Decision<Answer> {
-        todo!("rule")
+    pub(super) fn decide(&self, _now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
+        overlay.clear_due(self.due_at, Due::DropUpload(self.upload));
+        overlay.clear(keys::upload_event(self.upload));
+        let record = overlay.event(self.event)?;
+        let taken = record
+            .is_some_and(|record| record.uploads.iter().any(|upload| upload.id == self.upload));
+        if !taken {
+            overlay.clear_range(keys::chunks(self.upload));
+        }
+        Ok(Answer::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{World, tier};
+    use super::*;
+    use crate::command::Command;
+
+    const UPLOAD: UploadId = UploadId([7; 16]);
+
+    fn add(tickets: u32, tiers: Vec<Tier>) -> AddTickets {
+        let upload = UPLOAD;
+        AddTickets {
+            event: World::EVENT,
+            upload,
+            chunks: 1,
+            tickets,
+            sections: 1,
+            with_places: false,
+            tiers,
+        }
+    }
+
+    #[test]
+    fn what_breaks_a_rule_is_named() {
+        let rows = [
+            (0, vec![tier("a", 1)], "tickets"),
+            (limits::TICKETS_PER_EVENT + 1, vec![tier("a", 1)], "tickets"),
+            (1, vec![], "tiers"),
+            (1, vec![tier("a", 1), tier("a", 2)], "tiers[1].id"),
+            (1, vec![tier("a", -1)], "tiers[0].price"),
+        ];
+        for (tickets, tiers, field) in rows {
+            match World::draft().run(Command::AddTickets(add(tickets, tiers))) {
+                Err(Refusal::Invalid(errors)) => assert_eq!(errors[0].field, field),
+                other => panic!("{field}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_repeat_adds_nothing() {
+        let mut world = World::draft();
+        for _ in 0..2 {
+            world
+                .run(Command::AddTickets(add(5, vec![tier("a", 1)])))
+                .unwrap();
+        }
+        assert_eq!(world.event().total, 5);
+    }
+
+    #[test]
+    fn an_upload_is_dropped_unless_an_event_took_it_up() {
+        for taken in [false, true] {
+            let mut world = World::draft();
+            let stage = StageChunk {
+                event: World::EVENT,
+                upload: UPLOAD,
+                number: 0,
+                bytes: vec![1],
+            };
+            world.run(Command::StageChunk(stage)).unwrap();
+            if taken {
+                world
+                    .run(Command::AddTickets(add(5, vec![tier("a", 1)])))
+                    .unwrap();
+            }
+            world.now = world.now + limits::UPLOAD_KEPT;
+            world.sweep();
+            assert_eq!(world.rows.0.contains_key(&keys::chunk(UPLOAD, 0)), taken);
+            assert_eq!(world.rows.range(&keys::all_due()).count(), 0);
+        }
     }
 }

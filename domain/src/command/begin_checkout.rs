@@ -1,10 +1,15 @@
 //! Begins a checkout: the intent first, the provider's session after it.
 
-use super::Answer;
-use crate::state::{Decision, Overlay};
-use crate::{Buyer, EventId, ReservationId, Session, Timestamp};
+use super::{Answer, about, end_reservation, reserve};
+use crate::keys::Due;
+use crate::state::{Decision, Overlay, TicketRecord};
+use crate::{
+    Buyer, Checkout, EventId, Life, Refusal, ReservationId, ReservationRecord, ReservationState,
+    Session, Timestamp,
+};
 
-/// Commits the intent to open a session at the provider, and holds the tickets once more.
+/// Commits the intent to open a session at the provider, and holds the tickets once
+/// more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BeginCheckout {
     /// Which event.
@@ -22,8 +27,31 @@ pub struct BeginCheckout {
 }
 
 impl BeginCheckout {
-    pub(super) fn decide(&self, _now: Timestamp, _overlay: &mut Overlay) -> Decision<Answer> {
-        todo!("rule")
+    pub(super) fn decide(&self, now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
+        let mut record = end_reservation::reservation(overlay, self.reservation)?;
+        let event = about::event(overlay, record.event)?;
+        payable(&record, now)?;
+        if event.life == Life::Cancelled {
+            return Err(Refusal::NotOnSale {
+                opens_at: None,
+                reason: "the event is cancelled",
+            }
+            .into());
+        }
+        if record.checkout.is_some() {
+            return Ok(Answer::Reservation(Box::new(record)));
+        }
+        let expires_at = record.expires_at.max(now + reserve::hold(&event));
+        hold_until(overlay, &mut record, expires_at)?;
+        record.checkout = Some(Checkout {
+            provider: self.provider.clone(),
+            buyer: self.buyer.clone(),
+            success_url: self.success_url.clone(),
+            cancel_url: self.cancel_url.clone(),
+            session: None,
+        });
+        overlay.put_reservation(&record);
+        Ok(Answer::Reservation(Box::new(record)))
     }
 }
 
@@ -39,7 +67,116 @@ pub struct OpenCheckout {
 }
 
 impl OpenCheckout {
-    pub(super) fn decide(&self, _now: Timestamp, _overlay: &mut Overlay) -> Decision<Answer> {
-        todo!("rule")
+    pub(super) fn decide(&self, _now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
+        let mut record = end_reservation::reservation(overlay, self.reservation)?;
+        if let Some(checkout) = &mut record.checkout {
+            checkout.session.get_or_insert_with(|| self.session.clone());
+            overlay.put_reservation(&record);
+        }
+        Ok(Answer::Reservation(Box::new(record)))
+    }
+}
+
+/// That a reservation can be paid now.
+fn payable(record: &ReservationRecord, now: Timestamp) -> Result<(), Refusal> {
+    match record.state {
+        ReservationState::Pending if now < record.expires_at => Ok(()),
+        // Nobody has swept it yet, but its time is over.
+        ReservationState::Pending => Err(Refusal::ReservationEnded(ReservationState::Expired)),
+        ReservationState::Released | ReservationState::Expired => {
+            Err(Refusal::ReservationEnded(record.state))
+        }
+        ReservationState::Paid | ReservationState::RefundDue | ReservationState::Refunded => {
+            Err(end_reservation::not_pending(record.state))
+        }
+    }
+}
+
+/// Moves a pending reservation's expiry: the record, its tickets and the due index.
+fn hold_until(
+    overlay: &mut Overlay,
+    record: &mut ReservationRecord,
+    expires_at: Timestamp,
+) -> Decision<()> {
+    if expires_at == record.expires_at {
+        return Ok(());
+    }
+    overlay.clear_due(record.expires_at, Due::Expire(record.id));
+    overlay.put_due(expires_at, Due::Expire(record.id));
+    record.expires_at = expires_at;
+    for ticket in &record.tickets {
+        let held = TicketRecord::Pending {
+            reservation: record.id,
+            expires_at,
+        };
+        overlay.set_ticket(record.event, ticket.id, Some(held))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::testing::World;
+    use super::super::{Command, ProviderWord};
+    use super::*;
+
+    #[test]
+    fn the_hold_is_extended_once() {
+        let mut world = World::on_sale(2);
+        world.reserve(1, &[0]).unwrap();
+        let hold = Duration::from_secs(600);
+        world.now = world.now + Duration::from_secs(100);
+        world.begin_checkout(1).unwrap();
+        let expires_at = world.reservation(1).expires_at;
+        assert_eq!(expires_at, world.now + hold);
+        world.now = world.now + Duration::from_secs(100);
+        world.begin_checkout(1).unwrap();
+        assert_eq!(world.reservation(1).expires_at, expires_at);
+        world.assert_sound();
+    }
+
+    #[test]
+    fn only_a_pending_reservation_within_its_time_is_checked_out() {
+        let mut world = World::on_sale(4);
+        world.reserve(1, &[0]).unwrap();
+        world.release(1, ProviderWord::NotAsked).unwrap();
+        let ended = |state| Err(Refusal::ReservationEnded(state));
+        assert_eq!(world.begin_checkout(1), ended(ReservationState::Released));
+        world.reserve(2, &[1]).unwrap();
+        world.pay(2, "p").unwrap();
+        assert!(matches!(
+            world.begin_checkout(2),
+            Err(Refusal::Conflict { state: "paid", .. })
+        ));
+        world.reserve(3, &[2]).unwrap();
+        world.now = world.reservation(3).expires_at;
+        assert_eq!(world.begin_checkout(3), ended(ReservationState::Expired));
+        world.assert_sound();
+    }
+
+    #[test]
+    fn the_first_session_stays() {
+        let mut world = World::on_sale(2);
+        world.reserve(1, &[0]).unwrap();
+        world.begin_checkout(1).unwrap();
+        for id in ["first", "second"] {
+            let session = Session {
+                id: id.into(),
+                url: "https://pay.example".into(),
+            };
+            let command = OpenCheckout {
+                event: World::EVENT,
+                reservation: World::id(1),
+                session,
+            };
+            world.run(Command::OpenCheckout(command)).unwrap();
+        }
+        let session = world
+            .reservation(1)
+            .checkout
+            .and_then(|checkout| checkout.session);
+        assert_eq!(session.map(|session| session.id), Some("first".into()));
     }
 }

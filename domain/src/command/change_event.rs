@@ -1,8 +1,8 @@
 //! Changes what is said of an event, published or not.
 
-use super::Answer;
+use super::{Answer, about, publish, turn_sale};
 use crate::state::{Decision, Overlay};
-use crate::{Currency, EventId, Timestamp};
+use crate::{About, Currency, EventId, Life, Refusal, Timestamp};
 
 /// An administrator changes some of what is said of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,13 +13,7 @@ pub struct ChangeEvent {
     pub patch: EventPatch,
 }
 
-impl ChangeEvent {
-    pub(super) fn decide(&self, _now: Timestamp, _overlay: &mut Overlay) -> Decision<Answer> {
-        todo!("rule")
-    }
-}
-
-/// The fields of [`crate::About`] that change; the others stay.
+/// The fields of [`About`] that change; the others stay.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "each field is that of `About`")]
@@ -36,4 +30,94 @@ pub struct EventPatch {
     pub image_url: Option<String>,
     pub max_tickets: Option<u16>,
     pub hold_seconds: Option<u32>,
+}
+
+impl ChangeEvent {
+    pub(super) fn decide(&self, now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
+        let before = about::event(overlay, self.event)?;
+        if before.life == Life::Cancelled {
+            return Err(Refusal::Conflict {
+                state: "cancelled",
+                reason: "a cancelled event doesn't change",
+            }
+            .into());
+        }
+        let mut record = before.clone();
+        self.patch.apply(&mut record.about);
+        about::check(&record.about)?;
+        if record.about.currency != before.about.currency && before.is_public() {
+            return Err(
+                Refusal::invalid("currency", "can't change once the event is published").into(),
+            );
+        }
+        record.phase = record.phase_at(now);
+        if record.is_public() {
+            turn_sale::refile(overlay, &before, &record);
+            publish::refile_date(overlay, &before, &record);
+        }
+        overlay.put_event(&record);
+        Ok(Answer::Event(Box::new(record)))
+    }
+}
+
+impl EventPatch {
+    fn apply(&self, about: &mut About) {
+        fn replace<T: Clone>(field: &mut T, with: Option<&T>) {
+            if let Some(with) = with {
+                *field = with.clone();
+            }
+        }
+        replace(&mut about.title, self.title.as_ref());
+        replace(&mut about.category, self.category.as_ref());
+        replace(&mut about.venue, self.venue.as_ref());
+        replace(&mut about.city, self.city.as_ref());
+        replace(&mut about.starts_at, self.starts_at.as_ref());
+        replace(&mut about.currency, self.currency.as_ref());
+        replace(&mut about.description, self.description.as_ref());
+        replace(&mut about.max_tickets, self.max_tickets.as_ref());
+        replace(&mut about.hold_seconds, self.hold_seconds.as_ref());
+        about.sale_opens_at = self.sale_opens_at.or(about.sale_opens_at);
+        about.sale_closes_at = self.sale_closes_at.or(about.sale_closes_at);
+        about.image_url = self.image_url.clone().or(about.image_url.take());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::World;
+    use super::*;
+    use crate::{SalePhase, command::Command};
+
+    fn change(patch: EventPatch) -> Command {
+        Command::ChangeEvent(ChangeEvent {
+            event: World::EVENT,
+            patch,
+        })
+    }
+
+    #[test]
+    fn moving_the_sale_moves_its_phase_and_what_is_due() {
+        let mut world = World::on_sale(3);
+        let later = world.now + std::time::Duration::from_secs(60);
+        let patch = EventPatch {
+            sale_opens_at: Some(later),
+            ..EventPatch::default()
+        };
+        world.run(change(patch)).unwrap();
+        assert_eq!(world.event().phase, SalePhase::Upcoming);
+        world.now = later;
+        world.sweep();
+        assert_eq!(world.event().phase, SalePhase::Open);
+        world.assert_sound();
+    }
+
+    #[test]
+    fn a_published_event_keeps_its_currency() {
+        let mut world = World::on_sale(3);
+        let patch = EventPatch {
+            currency: "USD".parse().ok(),
+            ..EventPatch::default()
+        };
+        assert!(matches!(world.run(change(patch)), Err(Refusal::Invalid(_))));
+    }
 }

@@ -1,8 +1,8 @@
 //! Makes a draft.
 
-use super::Answer;
+use super::{Answer, about};
 use crate::state::{Decision, Overlay};
-use crate::{About, EventId, Timestamp};
+use crate::{About, EventId, EventRecord, Life, SalePhase, Timestamp};
 
 /// An administrator makes a draft. A repeat with the same id answers the event as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +14,71 @@ pub struct CreateEvent {
 }
 
 impl CreateEvent {
-    pub(super) fn decide(&self, _now: Timestamp, _overlay: &mut Overlay) -> Decision<Answer> {
-        todo!("rule")
+    pub(super) fn decide(&self, now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
+        if let Some(record) = overlay.event(self.event)? {
+            return Ok(Answer::Event(Box::new(record)));
+        }
+        about::check(&self.about)?;
+        let mut record = EventRecord {
+            id: self.event,
+            about: self.about.clone(),
+            life: Life::Draft,
+            phase: SalePhase::Upcoming,
+            tiers: Vec::new(),
+            uploads: Vec::new(),
+            total: 0,
+            created_at: now,
+            cancelling: false,
+        };
+        record.phase = record.phase_at(now);
+        overlay.put_event(&record);
+        Ok(Answer::Event(Box::new(record)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{World, about};
+    use super::*;
+    use crate::{Refusal, command::Command, limits};
+
+    #[test]
+    fn every_field_that_breaks_a_rule_is_named() {
+        let rows: &[(fn(&mut About), &str)] = &[
+            (|a| a.title = " ".into(), "title"),
+            (|a| a.city = String::new(), "city"),
+            (|a| a.venue = "v".repeat(limits::NAME_CHARS + 1), "venue"),
+            (|a| a.max_tickets = 0, "max_tickets"),
+            (|a| a.max_tickets = 101, "max_tickets"),
+            (|a| a.hold_seconds = 9, "hold_seconds"),
+            (|a| a.image_url = Some("javascript:1".into()), "image_url"),
+            (|a| a.sale_opens_at = Some(a.starts_at), "sale_opens_at"),
+        ];
+        for (spoil, field) in rows {
+            let mut spoilt = about();
+            spoil(&mut spoilt);
+            let command = Command::CreateEvent(CreateEvent {
+                event: World::EVENT,
+                about: spoilt,
+            });
+            match World::empty().run(command) {
+                Err(Refusal::Invalid(errors)) => assert_eq!(errors[0].field, *field),
+                other => panic!("{field}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_repeat_answers_the_event_as_it_is() {
+        let mut world = World::on_sale(3);
+        let command = Command::CreateEvent(CreateEvent {
+            event: World::EVENT,
+            about: about(),
+        });
+        assert_eq!(
+            world.run(command),
+            Ok(Answer::Event(Box::new(world.event())))
+        );
+        assert_eq!(world.event().life, Life::Published);
     }
 }

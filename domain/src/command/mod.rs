@@ -4,6 +4,7 @@
 //! Ids and random bytes come in with the command; `now` comes with each attempt. What a
 //! refused command wrote is rolled back by the caller.
 
+mod about;
 mod add_tickets;
 mod begin_checkout;
 pub mod best;
@@ -15,6 +16,8 @@ mod publish;
 mod refund;
 mod reserve;
 mod settle_payment;
+#[cfg(test)]
+mod testing;
 mod turn_sale;
 mod withdraw;
 

@@ -1,24 +1,92 @@
 //! Sends money back, and takes note of what a provider answered.
 
-use super::Answer;
-use crate::state::{Decision, Overlay};
-use crate::{EventId, OutboxId, ReservationId, Timestamp};
+use std::time::Duration;
 
-/// An administrator gives a buyer the money back.
+use super::{Answer, about, end_reservation};
+use crate::keys::Due;
+use crate::state::{Decision, Overlay, TicketRecord};
+use crate::{
+    EventId, Life, OutboxId, OutboxRecord, PaymentId, PaymentOutcome, PaymentRecord, ProviderCall,
+    Refusal, ReservationId, ReservationRecord, ReservationState, Timestamp, limits,
+};
+
+/// An administrator gives a buyer the money back. Repeated: done again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refund {
     /// Which event.
     pub event: EventId,
     /// Which reservation.
     pub reservation: ReservationId,
-    /// Whether the tickets become free; otherwise they are withdrawn.
+    /// Whether the tickets become free; otherwise, and always when the event is
+    /// cancelled, they are withdrawn.
     pub return_to_sale: bool,
 }
 
 impl Refund {
-    pub(super) fn decide(&self, _now: Timestamp, _overlay: &mut Overlay) -> Decision<Answer> {
-        todo!("rule")
+    pub(super) fn decide(&self, now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
+        let mut record = end_reservation::reservation(overlay, self.reservation)?;
+        match record.state {
+            ReservationState::Paid => {}
+            ReservationState::RefundDue | ReservationState::Refunded => {
+                return Ok(Answer::Reservation(Box::new(record)));
+            }
+            ReservationState::Pending | ReservationState::Released | ReservationState::Expired => {
+                let reason = "only a paid reservation can be refunded";
+                return Err(Refusal::Conflict {
+                    state: record.state.as_str(),
+                    reason,
+                }
+                .into());
+            }
+        }
+        let event = about::event(overlay, record.event)?;
+        let free = self.return_to_sale && event.life != Life::Cancelled;
+        give_back(overlay, &mut record, free, now)?;
+        Ok(Answer::Reservation(Box::new(record)))
     }
+}
+
+/// Ends a paid reservation: its tickets leave it, its money is to go back.
+pub(super) fn give_back(
+    overlay: &mut Overlay,
+    record: &mut ReservationRecord,
+    free: bool,
+    now: Timestamp,
+) -> Decision<()> {
+    for ticket in &record.tickets {
+        let next = (!free).then_some(TicketRecord::Withdrawn);
+        overlay.set_ticket(record.event, ticket.id, next)?;
+    }
+    record.state = ReservationState::RefundDue;
+    record.ended_at = Some(now);
+    overlay.put_reservation(record);
+    let Some((checkout, id)) = record.checkout.as_ref().zip(record.payment.as_ref()) else {
+        return Ok(());
+    };
+    if let Some(mut payment) = overlay.payment(&checkout.provider, id)? {
+        payment.outcome = PaymentOutcome::RefundDue;
+        overlay.put_payment(&payment);
+        order(overlay, &payment, record.event, now);
+    }
+    Ok(())
+}
+
+/// Files the call that sends a payment back.
+pub(super) fn order(
+    overlay: &mut Overlay,
+    payment: &PaymentRecord,
+    event: EventId,
+    now: Timestamp,
+) {
+    overlay.put_outbox(&OutboxRecord {
+        id: OutboxId::of_refund(&payment.provider, &payment.id),
+        provider: payment.provider.clone(),
+        event,
+        reservation: payment.reservation,
+        call: ProviderCall::Refund(payment.id.clone()),
+        attempts: 0,
+        due_at: now,
+    });
 }
 
 /// A call from the outbox was tried.
@@ -30,10 +98,113 @@ pub struct OutboxAnswered {
     pub outbox: OutboxId,
     /// Whether the provider did it; otherwise it is filed again, later and later.
     pub done: bool,
+    /// Where its entry in the due index lies.
+    pub due_at: Timestamp,
 }
 
 impl OutboxAnswered {
-    pub(super) fn decide(&self, _now: Timestamp, _overlay: &mut Overlay) -> Decision<Answer> {
-        todo!("rule")
+    pub(super) fn decide(&self, now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
+        let Some(mut record) = overlay
+            .outbox(self.outbox)?
+            .filter(|record| record.due_at == self.due_at)
+        else {
+            overlay.clear_due(self.due_at, Due::Outbox(self.outbox));
+            return Ok(Answer::Done);
+        };
+        overlay.drop_outbox(&record);
+        if !self.done {
+            record.attempts += 1;
+            record.due_at = now + backoff(record.attempts);
+            overlay.put_outbox(&record);
+            return Ok(Answer::Done);
+        }
+        match &record.call {
+            ProviderCall::CloseSession(_) => {}
+            ProviderCall::Refund(payment) => refunded(overlay, &record, payment)?,
+        }
+        Ok(Answer::Done)
+    }
+}
+
+fn refunded(overlay: &mut Overlay, record: &OutboxRecord, payment: &PaymentId) -> Decision<()> {
+    if let Some(mut payment) = overlay.payment(&record.provider, payment)? {
+        payment.outcome = PaymentOutcome::Refunded;
+        overlay.put_payment(&payment);
+    }
+    if let Some(mut reservation) = overlay.reservation(record.reservation)?
+        && reservation.payment.as_ref() == Some(payment)
+        && reservation.state == ReservationState::RefundDue
+    {
+        reservation.state = ReservationState::Refunded;
+        overlay.put_reservation(&reservation);
+    }
+    Ok(())
+}
+
+fn backoff(attempts: u32) -> Duration {
+    let doubled = limits::OUTBOX_RETRY.saturating_mul(1 << attempts.min(16).saturating_sub(1));
+    doubled.min(limits::OUTBOX_RETRY_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Command;
+    use super::super::testing::World;
+    use super::*;
+
+    #[test]
+    fn refunded_tickets_go_where_the_administrator_says() {
+        for (return_to_sale, letters) in [(true, "ff"), (false, "wf")] {
+            let mut world = World::on_sale(2);
+            world.reserve(1, &[0]).unwrap();
+            world.begin_checkout(1).unwrap();
+            world.pay(1, "p").unwrap();
+            let refund = Refund {
+                event: World::EVENT,
+                reservation: World::id(1),
+                return_to_sale,
+            };
+            for _ in 0..2 {
+                world.run(Command::Refund(refund.clone())).unwrap();
+            }
+            assert_eq!(world.letters(), letters);
+            assert_eq!(world.reservation(1).state, ReservationState::RefundDue);
+            world.assert_sound();
+            world.sweep();
+            assert_eq!(world.reservation(1).state, ReservationState::Refunded);
+            assert_eq!(world.payment("p").outcome, PaymentOutcome::Refunded);
+            world.assert_sound();
+        }
+    }
+
+    #[test]
+    fn a_call_that_fails_is_made_again_later_and_later() {
+        let mut world = World::on_sale(2);
+        world.reserve(1, &[0]).unwrap();
+        world.begin_checkout(1).unwrap();
+        world.pay(1, "p").unwrap();
+        world.pay(1, "again").unwrap();
+        let outbox = OutboxId::of_refund("sandbox", &PaymentId("again".into()));
+        let mut due_at = world.now;
+        for seconds in [1, 2, 4, 8] {
+            let answered = OutboxAnswered {
+                event: World::EVENT,
+                outbox,
+                done: false,
+                due_at,
+            };
+            world.run(Command::OutboxAnswered(answered)).unwrap();
+            due_at = world.now + Duration::from_secs(seconds);
+            let due = world
+                .due()
+                .into_iter()
+                .filter(|&(_, due)| due == Due::Outbox(outbox));
+            assert_eq!(
+                due.collect::<Vec<_>>(),
+                [(due_at, Due::Outbox(outbox))],
+                "after {seconds}"
+            );
+        }
+        assert_eq!(backoff(u32::MAX), limits::OUTBOX_RETRY_MAX);
     }
 }

@@ -1,18 +1,76 @@
 //! Opens or closes a sale by the clock.
 
 use super::Answer;
+use crate::keys::Due;
 use crate::state::{Decision, Overlay};
-use crate::{EventId, Timestamp};
+use crate::{EventId, EventRecord, Life, Timestamp};
 
-/// Commits the phase that the sale has by now, so that it has a rev and reaches every screen.
+/// Commits the phase that the sale has by now, so that it has a rev and reaches every
+/// screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TurnSale {
     /// Which event.
     pub event: EventId,
+    /// Where its entry in the due index lies.
+    pub due_at: Timestamp,
 }
 
 impl TurnSale {
-    pub(super) fn decide(&self, _now: Timestamp, _overlay: &mut Overlay) -> Decision<Answer> {
-        todo!("rule")
+    pub(super) fn decide(&self, now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
+        overlay.clear_due(self.due_at, Due::TurnSale(self.event));
+        let Some(mut record) = overlay.event(self.event)? else {
+            return Ok(Answer::Done);
+        };
+        let phase = record.phase_at(now);
+        if record.life == Life::Published && record.phase != phase {
+            record.phase = phase;
+            overlay.put_event(&record);
+        }
+        Ok(Answer::Done)
+    }
+}
+
+/// The moments at which an event's sale may still turn.
+pub(super) fn turns(record: &EventRecord) -> [Timestamp; 2] {
+    [record.sale_opens_at(), record.sale_closes_at()]
+}
+
+/// Moves the entries of a published event whose sale was moved.
+pub(super) fn refile(overlay: &mut Overlay, before: &EventRecord, after: &EventRecord) {
+    if turns(before) == turns(after) {
+        return;
+    }
+    for at in turns(before) {
+        overlay.clear_due(at, Due::TurnSale(before.id));
+    }
+    for at in turns(after) {
+        overlay.put_due(at, Due::TurnSale(after.id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::testing::World;
+    use crate::SalePhase;
+
+    #[test]
+    fn a_sale_opens_and_closes_at_its_times() {
+        let mut world = World::upcoming(2, Duration::from_secs(100), Duration::from_secs(200));
+        let begin = world.now;
+        let steps = [
+            (0, SalePhase::Upcoming),
+            (99, SalePhase::Upcoming),
+            (100, SalePhase::Open),
+            (199, SalePhase::Open),
+            (200, SalePhase::Closed),
+        ];
+        for (seconds, phase) in steps {
+            world.now = begin + Duration::from_secs(seconds);
+            world.sweep();
+            assert_eq!(world.event().phase, phase, "after {seconds} s");
+        }
+        world.assert_sound();
     }
 }

@@ -1,10 +1,14 @@
 //! Takes free tickets off sale, or puts withdrawn ones back.
 
-use super::Answer;
-use crate::state::{Decision, Overlay};
-use crate::{EventId, TicketId, Timestamp};
+use std::collections::HashSet;
 
-/// All or nothing, at most [`crate::limits::TICKETS_PER_COMMAND`].
+use super::{Answer, about};
+use crate::state::{Decision, Overlay, TicketRecord};
+use crate::{
+    EventId, FieldError, Life, Refusal, TakenTicket, TicketId, TicketState, Timestamp, limits,
+};
+
+/// All or nothing, at most [`limits::TICKETS_PER_COMMAND`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Withdraw {
     /// Which event.
@@ -16,7 +20,106 @@ pub struct Withdraw {
 }
 
 impl Withdraw {
-    pub(super) fn decide(&self, _now: Timestamp, _overlay: &mut Overlay) -> Decision<Answer> {
-        todo!("rule")
+    pub(super) fn decide(&self, _now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
+        let record = about::event(overlay, self.event)?;
+        check_tickets(&self.tickets, record.total, limits::TICKETS_PER_COMMAND)?;
+        if self.restore && record.life == Life::Cancelled {
+            return Err(Refusal::Conflict {
+                state: "cancelled",
+                reason: "nothing of a cancelled event goes on sale",
+            }
+            .into());
+        }
+        let (wanted, next) = match self.restore {
+            false => (TicketState::Free, Some(TicketRecord::Withdrawn)),
+            true => (TicketState::Withdrawn, None),
+        };
+        let (mut taken, mut missing) = (Vec::new(), None);
+        let mut change = Vec::new();
+        for &ticket in &self.tickets {
+            match overlay.ticket(self.event, ticket) {
+                Ok(held) => match TicketRecord::state_of(held.as_ref()) {
+                    state if state == wanted => change.push(ticket),
+                    // What is there already needs no step: a repeat is done again.
+                    state if state == TicketRecord::state_of(next.as_ref()) => {}
+                    state => taken.push(TakenTicket { id: ticket, state }),
+                },
+                Err(stop) => missing = Some(stop),
+            }
+        }
+        if let Some(stop) = missing {
+            return Err(stop);
+        }
+        if !taken.is_empty() {
+            return Err(Refusal::TicketsTaken(taken).into());
+        }
+        for ticket in change {
+            overlay.set_ticket(self.event, ticket, next)?;
+        }
+        Ok(Answer::Done)
+    }
+}
+
+/// That a list of tickets is neither empty nor too long, names each ticket once and only
+/// tickets that the event has.
+pub(super) fn check_tickets(tickets: &[TicketId], total: u32, limit: usize) -> Result<(), Refusal> {
+    if tickets.is_empty() || tickets.len() > limit {
+        return Err(Refusal::invalid(
+            "tickets",
+            format!("must be 1 to {limit} tickets"),
+        ));
+    }
+    let mut seen = HashSet::with_capacity(tickets.len());
+    let mut errors = Vec::new();
+    for (at, ticket) in tickets.iter().enumerate() {
+        if ticket.0 >= total {
+            errors.push(FieldError::new(
+                format!("tickets[{at}]"),
+                format!("the event's tickets are 0 to {}", total.saturating_sub(1)),
+            ));
+        } else if !seen.insert(ticket) {
+            errors.push(FieldError::new(format!("tickets[{at}]"), "is there twice"));
+        }
+    }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal::Invalid(errors))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::World;
+    use super::*;
+    use crate::command::Command;
+
+    #[test]
+    fn only_free_tickets_are_withdrawn_and_only_withdrawn_ones_restored() {
+        // Before, restore, tickets, whether it is done, after.
+        let rows: &[(&str, bool, &[u32], bool, &str)] = &[
+            ("fff", false, &[0, 2], true, "wfw"),
+            ("fpf", false, &[0, 1], false, "fpf"),
+            ("fsf", false, &[1], false, "fsf"),
+            ("wff", false, &[0, 1], true, "wwf"),
+            ("wwf", true, &[0], true, "fwf"),
+            ("wpf", true, &[0, 1], false, "wpf"),
+            ("fff", true, &[0], true, "fff"),
+            ("fff", false, &[], false, "fff"),
+            ("fff", false, &[0, 0], false, "fff"),
+            ("fff", false, &[3], false, "fff"),
+        ];
+        for &(before, restore, tickets, done, after) in rows {
+            let mut world = World::in_states(before);
+            let tickets = tickets.iter().copied().map(TicketId).collect();
+            let result = world.run(Command::Withdraw(Withdraw {
+                event: World::EVENT,
+                tickets,
+                restore,
+            }));
+            assert_eq!(result.is_ok(), done, "{before} {result:?}");
+            assert_eq!(world.letters(), after, "{before} {result:?}");
+            world.assert_sound();
+        }
     }
 }

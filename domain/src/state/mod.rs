@@ -7,9 +7,11 @@
 
 mod overlay;
 mod records;
+mod rows;
 
 pub use overlay::{Overlay, Savepoint, Want, Write};
 pub use records::{IdempotencyRecord, TicketRecord};
+pub use rows::{Rows, counter};
 
 use crate::Refusal;
 

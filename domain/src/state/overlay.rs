@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A value of the store.
-pub type Value = Vec<u8>;
+type Value = Vec<u8>;
 
 /// Something a rule asked for that isn't loaded.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -268,8 +268,8 @@ impl Overlay {
     ) -> Decision<()> {
         let before = self.ticket(event, ticket)?;
         let (from, to) = (
-            TicketRecord::state(before.as_ref()),
-            TicketRecord::state(next.as_ref()),
+            TicketRecord::state_of(before.as_ref()),
+            TicketRecord::state_of(next.as_ref()),
         );
         assert!(
             from == to || from.may_become(to),
@@ -335,6 +335,11 @@ impl Overlay {
         self.read(&keys::idempotency(event, key))
     }
 
+    /// Makes an idempotency key forget.
+    pub fn clear_idempotency(&mut self, event: EventId, key: &str) {
+        self.clear(keys::idempotency(event, key));
+    }
+
     /// Makes an idempotency key remember.
     pub fn put_idempotency(&mut self, event: EventId, key: &str, record: &IdempotencyRecord) {
         self.put(keys::idempotency(event, key), record);
@@ -363,6 +368,17 @@ impl Overlay {
     pub fn put_outbox(&mut self, record: &OutboxRecord) {
         self.put(keys::outbox(record.id), record);
         self.put_due(record.due_at, Due::Outbox(record.id));
+    }
+
+    /// Takes a call away that was made, and its entry in the due index.
+    pub fn drop_outbox(&mut self, record: &OutboxRecord) {
+        self.clear(keys::outbox(record.id));
+        self.clear_due(record.due_at, Due::Outbox(record.id));
+    }
+
+    /// A record of the sandbox provider.
+    pub(crate) fn read_sandbox<T: DeserializeOwned>(&mut self, key: &Key) -> Decision<Option<T>> {
+        self.read(key)
     }
 
     /// Puts an entry in the due index.

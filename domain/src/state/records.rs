@@ -25,13 +25,17 @@ pub enum TicketRecord {
 
 impl TicketRecord {
     /// The state that the world sees.
-    pub const fn state(record: Option<&Self>) -> TicketState {
-        match record {
-            None => TicketState::Free,
-            Some(Self::Pending { .. }) => TicketState::Pending,
-            Some(Self::Sold { .. }) => TicketState::Sold,
-            Some(Self::Withdrawn) => TicketState::Withdrawn,
+    pub const fn state(&self) -> TicketState {
+        match self {
+            Self::Pending { .. } => TicketState::Pending,
+            Self::Sold { .. } => TicketState::Sold,
+            Self::Withdrawn => TicketState::Withdrawn,
         }
+    }
+
+    /// The state that the world sees of a ticket that may have no record.
+    pub fn state_of(record: Option<&Self>) -> TicketState {
+        record.map_or(TicketState::Free, Self::state)
     }
 
     /// The reservation that has the ticket.
