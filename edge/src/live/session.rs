@@ -329,15 +329,19 @@ impl Subscription {
                 Some(frame) if frame.is_snapshot => Some(frame),
                 _ => return Some(self.resume(watch.event, since)),
             },
-            Mark::At(rev) if rev < watch.rev && !watch.dirty => watch.update(rev, subprotocol),
+            // Ahead of the event may also mean that the event went back: a restore from a
+            // backup begins another epoch and loses commits. The cell can tell.
+            Mark::At(rev) if rev != watch.rev && !watch.dirty => watch.update(rev, subprotocol),
             Mark::At(_) => None,
         }?;
         // The detail comes first: a client whose connection breaks between the two comes
         // back with a `since` from before both.
         if frame.with_detail && self.told_detail.is_none_or(|told| told < frame.rev) {
             let detail = watch.detail(frame.rev, subprotocol)?;
-            self.told_detail = Some(detail.rev);
-            return Some(Say::Shared(detail));
+            // The same again: the event went back behind a frame made before.
+            if self.told_detail.replace(detail.rev) != Some(detail.rev) {
+                return Some(Say::Shared(detail));
+            }
         }
         self.told_detail = None;
         self.mark = Mark::At(frame.rev);

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use parterre_domain::wire::live::FromClient;
-use parterre_domain::{EventId, States, TicketId, TicketState, Timestamp};
+use parterre_domain::{EventId, TicketId, TicketState, Timestamp};
 
 use super::client::{Fold, Frames, Heard};
 use super::model::{FedWorld, event};
@@ -94,11 +94,16 @@ impl History {
         self.hub.changed([event(number)]);
     }
 
+    /// The store is restored from a backup: some events go back.
     fn restore(&mut self) {
-        let rev = self.world.next_epoch();
+        let epoch = self.world.next_epoch();
         for number in 0..EVENTS {
             let cell = self.world.cell(number);
-            cell.0.borrow_mut().restore(rev, States::all_free(TICKETS));
+            let mut model = cell.0.borrow_mut();
+            let kept: Vec<_> = model.history.keys().copied().collect();
+            let back = self.random.usize(..kept.len().min(4));
+            let rev = kept[kept.len() - 1 - back].min(model.rev);
+            model.restore(epoch, rev);
             self.hub.changed([event(number)]);
         }
     }

@@ -23,6 +23,8 @@ pub(crate) struct Model {
     pub(crate) rev: Rev,
     pub(crate) title: String,
     ring: Vec<(Rev, Rev, TicketChanges, bool)>,
+    /// The epoch that the event is known in; its rev may be of an earlier one.
+    epoch: u32,
     /// Every state that ever was.
     pub(crate) history: BTreeMap<Rev, States>,
 }
@@ -48,22 +50,27 @@ impl Model {
             self.ring.remove(0);
         }
         self.rev = rev;
+        self.epoch = rev.epoch;
         self.history.insert(rev, self.states.clone());
     }
 
-    /// A restore from a backup: another epoch, nothing remembered.
-    pub(crate) fn restore(&mut self, rev: Rev, states: States) {
+    /// A restore from a backup: another epoch, nothing remembered, and the event as it
+    /// was at `rev`.
+    pub(crate) fn restore(&mut self, epoch: u32, rev: Rev) {
         self.ring.clear();
-        self.states = states;
+        self.states = self.history[&rev].clone();
         self.rev = rev;
-        self.history.insert(rev, self.states.clone());
+        self.epoch = epoch;
     }
 
     fn catch_up(&self, since: Rev) -> CatchUp {
-        if since.epoch != self.rev.epoch {
+        if since == self.rev {
+            return CatchUp::Nothing;
+        }
+        if since.epoch != self.epoch {
             return CatchUp::Snapshot;
         }
-        if since >= self.rev {
+        if since > self.rev {
             return CatchUp::Nothing;
         }
         let Some(first) = self
@@ -174,6 +181,7 @@ impl FedWorld {
                 rev,
                 title: "Title".into(),
                 ring: Vec::new(),
+                epoch: rev.epoch,
             };
             let cell = FedCell(Rc::new(RefCell::new(model)));
             world.0.borrow_mut().cells.insert(event(number), cell);
@@ -189,9 +197,10 @@ impl FedWorld {
     }
 
     /// Begins another epoch of the log.
-    pub(crate) fn next_epoch(&self) -> Rev {
-        self.0.borrow_mut().head.epoch += 1;
-        self.next_rev()
+    pub(crate) fn next_epoch(&self) -> u32 {
+        let mut fed = self.0.borrow_mut();
+        fed.head.epoch += 1;
+        fed.head.epoch
     }
 
     pub(crate) fn cell(&self, number: u64) -> FedCell {
