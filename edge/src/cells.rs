@@ -23,6 +23,7 @@ use crate::cores::{CoreUnavailable, Cores};
 use crate::freshness::Freshness;
 use crate::metrics::Metrics;
 use load::Load;
+pub(crate) use load::fetch_snapshot;
 
 /// The events that an edge holds. Clones share them.
 #[derive(Clone, Debug)]

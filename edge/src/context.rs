@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 use crate::catalog::Catalog;
 use crate::cells::{Cells, Sources};
@@ -36,6 +37,8 @@ pub struct Edge {
     pub metrics: Arc<Metrics>,
     /// The runtime of everything that isn't a shard.
     pub background: Handle,
+    /// Told when there may be events to load ahead.
+    pub(crate) ahead: Notify,
     pub(crate) lists: Lists,
 }
 
@@ -69,6 +72,7 @@ impl Edge {
             cores,
             metrics,
             background,
+            ahead: Notify::new(),
         }))
     }
 }

@@ -4,8 +4,9 @@
 //! them. It never decides who gets a ticket; it only refuses what it knows to be gone.
 //!
 //! Read [`cell`] first: one event in memory. Then [`cells`] and [`catalog`], which hold
-//! them; `follower`, which keeps them current; [`http`], which answers from them.
+//! them; [`follower`], which keeps them current; [`http`], which answers from them.
 
+pub mod ahead;
 pub mod catalog;
 pub mod cell;
 pub mod cells;
@@ -13,6 +14,7 @@ pub mod clock;
 pub mod config;
 pub mod context;
 pub mod cores;
+pub mod follower;
 pub mod forward;
 pub mod freshness;
 pub mod http;
