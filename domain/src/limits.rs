@@ -176,7 +176,8 @@ pub const FEED_HELD_BYTES: usize = 64 << 20;
 /// Bytes of one message of the feed.
 pub const FEED_MESSAGE_BYTES: usize = 8 << 20;
 /// The shortest and the longest wait before an edge connects to a feed again.
-pub const FEED_RETRY: std::ops::Range<Duration> = Duration::from_millis(50)..Duration::from_secs(1);
+pub const FEED_RETRY: std::ops::Range<Duration> =
+    Duration::from_millis(50)..Duration::from_millis(500);
 /// How long a feed may be silent before an edge tries another core.
 pub const FEED_SILENCE: Duration = Duration::from_secs(2);
 /// Changes of one event that are kept while its cell is loaded; more begin it anew.
