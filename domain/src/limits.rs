@@ -177,3 +177,44 @@ pub const LIVE_UNSENT_BYTES: u32 = 16 << 10;
 pub const CLOSE_GRACE: Duration = Duration::from_secs(5);
 /// The range that the jittered `reconnect_after_ms` is drawn from.
 pub const RECONNECT_AFTER_MS: std::ops::RangeInclusive<u32> = 500..=10_000;
+
+/// How long an edge waits for a connection to a core.
+pub const CORE_CONNECT: Duration = Duration::from_secs(1);
+/// How long an edge waits for a page of a snapshot.
+pub const CORE_FETCH: Duration = Duration::from_secs(10);
+/// How long an edge waits for a core's answer to one forwarded call: longer than a
+/// command may be tried.
+pub const FORWARD_ATTEMPT: Duration = Duration::from_secs(6);
+/// How long an edge tries to forward one call, over all cores.
+pub const FORWARD_DEADLINE: Duration = Duration::from_secs(9);
+/// How long a core that couldn't be reached is tried last.
+pub const CORE_SHUNNED: Duration = Duration::from_secs(1);
+/// Idle connections to one core that an edge keeps.
+pub const CORE_CONNECTIONS: usize = 256;
+/// How long an edge keeps an idle connection to a core.
+pub const KEEP_ALIVE_TO_CORE: Duration = Duration::from_secs(30);
+/// Bytes of one answer of a core that an edge takes.
+pub const CORE_ANSWER_BYTES: usize = 16 << 20;
+/// How long a client may take to send a body.
+pub const BODY_PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes of a request's path and query.
+pub const URI_BYTES: usize = 4 << 10;
+/// Bytes of a request's header names and values.
+pub const HEADERS_BYTES: usize = 12 << 10;
+/// Bytes of the feed that an edge holds while it loads a snapshot.
+pub const FEED_HELD_BYTES: usize = 64 << 20;
+/// Bytes of one message of the feed.
+pub const FEED_MESSAGE_BYTES: usize = 8 << 20;
+/// The shortest and the longest wait before an edge connects to a feed again.
+pub const FEED_RETRY: std::ops::Range<Duration> =
+    Duration::from_millis(50)..Duration::from_millis(500);
+/// How long a feed may be silent before an edge tries another core.
+pub const FEED_SILENCE: Duration = Duration::from_secs(2);
+/// Changes of one event that are kept while its cell is loaded; more begin it anew.
+pub const CHANGES_WHILE_LOADING: usize = 16_384;
+/// How often a snapshot that is older than the feed's position is fetched again.
+pub const SNAPSHOT_TRIES: u32 = 20;
+/// How long until a snapshot that is older than the feed's position is fetched again.
+pub const SNAPSHOT_RETRY: Duration = Duration::from_millis(50);
+/// Events that an edge loads at once, ahead of being asked for them.
+pub const LOADS_AHEAD: usize = 4;

@@ -8,8 +8,6 @@ use std::cell::RefCell;
 use std::io;
 use std::net::Shutdown;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
@@ -57,12 +55,12 @@ pub(crate) struct Live<W: Surroundings> {
     /// Something has become ready outside of a round.
     wake: Notify,
     pulse: Duration,
-    metrics: Arc<LiveMetrics>,
+    metrics: LiveMetrics,
 }
 
 impl<W: Surroundings> Live<W> {
     /// A shard's live part without connections.
-    pub(crate) fn new(world: W, pace: Pace, metrics: Arc<LiveMetrics>) -> Rc<Self> {
+    pub(crate) fn new(world: W, pace: Pace, metrics: LiveMetrics) -> Rc<Self> {
         let hub = Hub::new(world.clone(), pace, fastrand::u64(..));
         Rc::new(Self {
             world,
@@ -90,7 +88,7 @@ impl<W: Surroundings> Live<W> {
     pub(crate) fn is_full(&self) -> bool {
         let is_full = self.len() >= limits::LIVE_PER_SHARD;
         if is_full {
-            self.metrics.refused.fetch_add(1, Relaxed);
+            self.metrics.refused.inc();
         }
         is_full
     }
@@ -279,15 +277,15 @@ impl<W: Surroundings> Live<W> {
             sockets.resize(id.index() + 1, None);
         }
         sockets[id.index()] = Some(Rc::clone(socket));
-        self.metrics.connections.fetch_add(1, Relaxed);
-        self.metrics.connected.fetch_add(1, Relaxed);
+        self.metrics.connections.inc();
+        self.metrics.connected.inc();
         id
     }
 
     fn disconnect(&self, id: ConnectionId) {
         self.hub.borrow_mut().disconnect(id);
         self.sockets.borrow_mut()[id.index()] = None;
-        self.metrics.connections.fetch_sub(1, Relaxed);
+        self.metrics.connections.dec();
         self.wake.notify_one();
     }
 

@@ -23,6 +23,8 @@ mod tally;
 mod watch;
 
 pub(crate) use driver::{Live, Surroundings};
+pub(crate) use hub::{Pace, World};
+pub(crate) use watch::{Snapshot, Source};
 
 #[cfg(test)]
 mod tests;

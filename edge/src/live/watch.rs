@@ -9,9 +9,10 @@ use foldhash::fast::RandomState;
 
 use parterre_domain::wire::api::EventDetail;
 use parterre_domain::wire::live::{Changes, ToClient};
-use parterre_domain::{Counts, EventId, Rev, TicketChanges, limits};
+use parterre_domain::{Counts, EventId, Rev, limits};
 
 use super::message::Subprotocol;
+use crate::cell::{CatchUp, Delta};
 use crate::slab::ConnectionId;
 
 /// What the hub needs of a cell.
@@ -24,29 +25,6 @@ pub(crate) trait Source {
     fn snapshot(&self) -> Snapshot;
     /// The event's detail, at one rev.
     fn detail(&self) -> EventDetail;
-}
-
-/// What a client lacks.
-#[derive(Clone, Debug)]
-pub(crate) enum CatchUp {
-    /// Nothing: it stands at the cell's rev or, in the same epoch, ahead of it.
-    Nothing,
-    /// These changes.
-    Delta(Delta),
-    /// More than is remembered, or another epoch's state.
-    Snapshot,
-}
-
-/// What commits did to an event, in (`from`, `rev`].
-#[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the names of API.md's delta")]
-pub(crate) struct Delta {
-    pub(crate) from: Rev,
-    pub(crate) rev: Rev,
-    pub(crate) counts: Counts,
-    pub(crate) changes: TicketChanges,
-    /// Whether the event's record changed as well.
-    pub(crate) record_changed: bool,
 }
 
 /// All states of an event at a rev.
@@ -163,7 +141,7 @@ impl<S: Source> Watch<S> {
             Wanted::Snapshot => Some(self.encode_snapshot(source, subprotocol)),
             Wanted::Detail => Some(self.encode_detail(source, subprotocol)),
             Wanted::Since(mark) => match source.catch_up(mark) {
-                CatchUp::Nothing => None,
+                CatchUp::UpToDate | CatchUp::Ahead => None,
                 CatchUp::Delta(delta) => {
                     Some(self.encode_shorter(source, subprotocol, mark, &delta))
                 }

@@ -8,6 +8,7 @@
 
 mod activity;
 mod listen;
+mod site;
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
@@ -34,6 +35,7 @@ use crate::live::{self, Live, Surroundings};
 use crate::slab::{ConnectionId, Slab};
 
 pub use self::listen::bind;
+pub use self::site::serve;
 
 /// What a shard serves.
 pub(crate) trait Site: 'static {
@@ -71,7 +73,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// # Errors
 ///
 /// When a thread or its runtime can't be made. A shard that panics is an error too.
-pub(crate) async fn serve<S: Site>(
+pub(crate) async fn serve_sites<S: Site>(
     site: impl Fn(usize) -> S + Clone + Send + 'static,
     listeners: Vec<StdListener>,
     drain: Duration,

@@ -11,8 +11,9 @@ use parterre_domain::{
     TicketChanges, TicketId, TicketState, Timestamp,
 };
 
+use crate::cell::{CatchUp, Delta};
 use crate::live::hub::World;
-use crate::live::watch::{CatchUp, Delta, Snapshot, Source};
+use crate::live::watch::{Snapshot, Source};
 
 /// Commits that a model remembers as deltas, as a cell's ring would.
 const RING: usize = 12;
@@ -65,13 +66,13 @@ impl Model {
 
     fn catch_up(&self, since: Rev) -> CatchUp {
         if since == self.rev {
-            return CatchUp::Nothing;
+            return CatchUp::UpToDate;
         }
         if since.epoch != self.epoch {
             return CatchUp::Snapshot;
         }
         if since > self.rev {
-            return CatchUp::Nothing;
+            return CatchUp::Ahead;
         }
         let Some(first) = self
             .ring

@@ -1,6 +1,5 @@
 //! Stories over TCP, with an independent implementation of WebSocket as the client.
 
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use futures_util::SinkExt;
@@ -76,7 +75,7 @@ fn a_client_that_never_reads_costs_one_frame_and_finds_everything_merged() {
         let mut fold = Fold::default();
         let event = fold.take(&client.hear().await).unwrap();
         let mut commits = 0;
-        while stage.metrics.merged.load(Relaxed) < 5 {
+        while stage.metrics.merged.get() < 5 {
             let state = TicketState::ALL[commits % 4];
             let changes: Vec<_> = (0..300).map(|ticket| (ticket * 5, state)).collect();
             stage.commit(0, &changes);
@@ -85,15 +84,12 @@ fn a_client_that_never_reads_costs_one_frame_and_finds_everything_merged() {
             tokio::time::sleep(Duration::from_millis(2)).await;
             until("a round", || stage.live.is_quiet()).await;
         }
-        let sent = stage.metrics.frames.load(Relaxed);
+        let sent = stage.metrics.frames.get();
         while fold.beliefs[&event].rev < stage.cell(0).0.borrow().rev {
             fold.take(&client.hear().await);
         }
         assert_eq!(fold.beliefs[&event].states, stage.cell(0).0.borrow().states);
-        until("counting", || {
-            stage.metrics.frames.load(Relaxed) == sent + 1
-        })
-        .await;
+        until("counting", || stage.metrics.frames.get() == sent + 1).await;
     });
 }
 
@@ -110,7 +106,7 @@ fn a_client_that_is_stuck_for_too_long_is_closed_with_4408() {
         socket.set_recv_buffer_size(4 << 10).unwrap();
         let stream = socket.connect(stage.address).await.unwrap();
         let mut client = stage.connect_over(stream).await;
-        while stage.metrics.slow_closes.load(Relaxed) == 0 {
+        while stage.metrics.slow_closes.get() == 0 {
             client.subscribe(0, None).await;
             tokio::time::sleep(Duration::from_millis(1)).await;
         }

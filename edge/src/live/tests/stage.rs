@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -93,7 +92,7 @@ impl Site for FedSite {
 pub(super) struct Stage {
     surroundings: FedSurroundings,
     pub(super) live: Rc<Live<FedSurroundings>>,
-    pub(super) metrics: Arc<LiveMetrics>,
+    pub(super) metrics: LiveMetrics,
     pub(super) address: SocketAddr,
     stop: watch::Sender<bool>,
     shard: JoinHandle<std::io::Result<()>>,
@@ -105,8 +104,8 @@ impl Stage {
             world: FedWorld::new(2, tickets),
             changed: Rc::default(),
         };
-        let metrics = Arc::default();
-        let live = Live::new(surroundings.clone(), pace, Arc::clone(&metrics));
+        let metrics = LiveMetrics::new(&prometheus::Registry::new()).unwrap();
+        let live = Live::new(surroundings.clone(), pace, metrics.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
