@@ -63,10 +63,20 @@ pub const COMMANDS_PER_BATCH: usize = 512;
 pub const BATCH_BYTES: usize = 256 << 10;
 /// Commands that may wait in one lane.
 pub const LANE_QUEUE: usize = 8_192;
+/// Pieces of bulk work that may wait in one lane.
+pub const BULK_QUEUE: usize = 256;
 /// How long a command may be tried.
 pub const COMMAND_DEADLINE: Duration = Duration::from_secs(5);
 /// How often a batch is decided anew because a rule asked for more records.
 pub const LOAD_PASSES: usize = 8;
+/// Events that a lane keeps arranged for planning the best available tickets.
+pub const PLANNED_EVENTS: usize = 64;
+/// Layouts that a core keeps in memory.
+pub const LAYOUTS: usize = 64;
+/// Bytes of the log that a lane reads at once to catch up.
+pub const CATCH_UP_BYTES: usize = 4 << 20;
+/// Entries of a range that are read at once.
+pub const ROWS_PER_READ: usize = 10_000;
 /// How often a plan of best available tickets is remade after losing a race.
 pub const REPLANS: usize = 3;
 
