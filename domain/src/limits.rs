@@ -63,10 +63,20 @@ pub const COMMANDS_PER_BATCH: usize = 512;
 pub const BATCH_BYTES: usize = 256 << 10;
 /// Commands that may wait in one lane.
 pub const LANE_QUEUE: usize = 8_192;
+/// Pieces of bulk work that may wait in one lane.
+pub const BULK_QUEUE: usize = 256;
 /// How long a command may be tried.
 pub const COMMAND_DEADLINE: Duration = Duration::from_secs(5);
 /// How often a batch is decided anew because a rule asked for more records.
 pub const LOAD_PASSES: usize = 8;
+/// Events that a lane keeps arranged for planning the best available tickets.
+pub const PLANNED_EVENTS: usize = 64;
+/// Layouts that a core keeps in memory.
+pub const LAYOUTS: usize = 64;
+/// Bytes of the log that a lane reads at once to catch up.
+pub const CATCH_UP_BYTES: usize = 4 << 20;
+/// Entries of a range that are read at once.
+pub const ROWS_PER_READ: usize = 10_000;
 /// How often a plan of best available tickets is remade after losing a race.
 pub const REPLANS: usize = 3;
 
@@ -89,6 +99,8 @@ pub const RESERVATIONS_PER_STEP: usize = 50;
 pub const OUTBOX_RETRY: Duration = Duration::from_secs(1);
 /// The longest time between two attempts of a call to the payment provider.
 pub const OUTBOX_RETRY_MAX: Duration = Duration::from_secs(600);
+/// How long a payment provider may take to answer a call.
+pub const PROVIDER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How late the sandbox provider tells of a payment when asked to be late.
 pub const SANDBOX_LATE: Duration = Duration::from_secs(5);
 /// How long until the sandbox provider tries a webhook again that nobody took.
@@ -105,6 +117,21 @@ pub const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
 pub const DUE_PER_SWEEP: usize = 256;
 /// How far a core's clock may be from the store's newest commit before it won't start.
 pub const CLOCK_SKEW: Duration = Duration::from_millis(250);
+
+/// Connections that a core serves at once.
+pub const CORE_CONNECTIONS: usize = 4_096;
+/// How long a client may take to send a request's head.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// Bytes of a request's head.
+pub const HEADER_BYTES: usize = 32 << 10;
+/// How long a client may take to send a request's body.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the store may take to answer when operators ask whether the core is ready.
+pub const READY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Entries of the due index that one core works off at once.
+pub const SWEEPS_AT_ONCE: usize = 512;
+/// How often the log is trimmed.
+pub const TRIM_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How long the log is kept.
 pub const LOG_KEPT: Duration = Duration::from_secs(24 * 3600);

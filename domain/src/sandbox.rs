@@ -178,7 +178,7 @@ impl SandboxCommand {
             }
             Self::Refund { .. } => refund(&mut session)?,
             Self::Delivered { taken, due_at, .. } => {
-                delivered(overlay, &mut session, *taken, *due_at, now)
+                delivered(overlay, &mut session, *taken, *due_at, now);
             }
         }
         if before.as_ref() != Some(&session) {

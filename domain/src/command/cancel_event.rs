@@ -63,7 +63,7 @@ impl CancelStep {
         end_all(overlay, &ids, now)?;
         match rows.last() {
             Some((last, _)) if rows.len() == limits::RESERVATIONS_PER_STEP => {
-                overlay.set(cursor, last.clone())
+                overlay.set(cursor, last.clone());
             }
             _ => {
                 overlay.clear(cursor);

@@ -413,7 +413,7 @@ fn fold_changes(changes: Vec<Change>, at: Timestamp) -> (LogRecord, BTreeSet<Eve
         match change {
             Change::Touch(_) => {}
             Change::Record(record) => {
-                events.entry(event).or_insert_with(entry).0.record = Some(record)
+                events.entry(event).or_insert_with(entry).0.record = Some(record);
             }
             Change::Ticket {
                 ticket, from, to, ..
