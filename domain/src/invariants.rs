@@ -257,7 +257,7 @@ impl Audit {
             );
         let missing: Vec<_> = expected.filter(|due| !self.due.contains(due)).collect();
         missing.into_iter().for_each(|due| {
-            self.breach(Invariant::DueIndexIsComplete, format!("{due:?} is missing"))
+            self.breach(Invariant::DueIndexIsComplete, format!("{due:?} is missing"));
         });
     }
 
