@@ -17,7 +17,7 @@ mod refund;
 mod reserve;
 mod settle_payment;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod turn_sale;
 mod withdraw;
 
