@@ -32,6 +32,9 @@ pub type Key = Vec<u8>;
 /// The first byte of every key of the log, which rules may not read.
 pub const LOG: u8 = b'z';
 
+/// The embedded store's count of commits, u64 big-endian.
+pub const SEQUENCE: &[u8] = b"msequence";
+
 /// The store's epoch, u32 big-endian; every batch reads it serializably.
 pub const EPOCH: &[u8] = b"mepoch";
 
@@ -281,6 +284,12 @@ pub fn marker(core: [u8; 16], lane: u8) -> Key {
 /// A record of the log.
 pub fn log(position: crate::Position) -> Key {
     join(LOG, &[&position.0])
+}
+
+/// The position that a key made by [`log`] names.
+pub fn position_of(key: &[u8]) -> Option<crate::Position> {
+    let [LOG, rest @ ..] = key else { return None };
+    rest.try_into().ok().map(crate::Position)
 }
 
 fn join(kind: u8, parts: &[&[u8]]) -> Key {

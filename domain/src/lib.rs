@@ -27,6 +27,7 @@ pub mod sandbox;
 pub mod state;
 mod ticket;
 mod time;
+pub mod upload;
 pub mod wire;
 
 pub use delta::TicketChanges;

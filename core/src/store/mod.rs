@@ -17,10 +17,14 @@
 //! - **An unknown outcome is said to be one** ([`Retry::Unknown`]): the commit may be in.
 //!   Once it has been reported it is settled: it is in or never will be. The marker, read
 //!   in the next attempt, tells which.
-//! - Values and keys over the limits never arrive: [`crate::driver`] checks them, the same for
+//! - Values and keys over the limits never arrive: the driver checks them, the same for
 //!   all.
 //!
 //! `conformance` holds every backend to these.
+
+pub mod any;
+pub mod embedded;
+pub mod memory;
 
 use std::future::Future;
 use std::time::Duration;
@@ -65,6 +69,9 @@ pub trait Store: Clone + Send + Sync + 'static {
 
 /// A serializable transaction: load, then commit once.
 pub trait Transaction: Send + Sized {
+    /// The version that it reads: what it loads is the store as of this rev.
+    fn rev(&self) -> Rev;
+
     /// Loads keys and the beginnings of ranges, in parallel where the backend can.
     fn load(&mut self, wants: Vec<Want>)
     -> impl Future<Output = Result<Vec<Loaded>, Retry>> + Send;

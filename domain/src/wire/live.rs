@@ -103,11 +103,15 @@ impl From<&TicketChanges> for Changes {
 impl Changes {
     /// Every ticket with its state.
     pub fn iter(&self) -> impl Iterator<Item = (TicketId, TicketState)> + '_ {
-        let of = |ids: &'_ [TicketId], state| ids.to_vec().into_iter().map(move |id| (id, state));
-        of(&self.f, TicketState::Free)
-            .chain(of(&self.p, TicketState::Pending))
-            .chain(of(&self.s, TicketState::Sold))
-            .chain(of(&self.w, TicketState::Withdrawn))
+        let lists = [
+            (&self.f, TicketState::Free),
+            (&self.p, TicketState::Pending),
+            (&self.s, TicketState::Sold),
+            (&self.w, TicketState::Withdrawn),
+        ];
+        lists
+            .into_iter()
+            .flat_map(|(ids, state)| ids.iter().map(move |&id| (id, state)))
     }
 }
 

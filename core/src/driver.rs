@@ -1,0 +1,282 @@
+//! The driver: runs a batch of commands as one transaction, on any store.
+//!
+//! Load what the commands want, decide each in turn over one overlay, commit, answer. A
+//! refusal rolls back to its savepoint and costs its neighbours nothing. Retries happen
+//! here and nowhere else, each with a fresh `now`.
+
+use bytes::Bytes;
+use parterre_domain::command::{Answer, Command};
+use parterre_domain::keys;
+use parterre_domain::state::{Overlay, Stop, Want, Write};
+use parterre_domain::{LogRecord, Rev, Timestamp, limits};
+
+use crate::clock::Clock;
+use crate::lane::{Committed, Rejected};
+use crate::metrics::Metrics;
+use crate::store::{Commit, Failure, Loaded, Marker, Retry, Store, Transaction};
+
+/// A command and until when it may be tried.
+#[derive(Clone, Debug)]
+pub struct Queued {
+    /// What to do.
+    pub command: Command,
+    /// Past this it isn't attempted any more.
+    pub deadline: Timestamp,
+}
+
+/// What became of a command.
+pub type Outcome = Result<Committed, Rejected>;
+
+/// Runs batches on one store under one marker.
+pub struct Driver<S> {
+    store: S,
+    clock: Clock,
+    metrics: Metrics,
+    marker_key: keys::Key,
+}
+
+/// What an attempt decided of each command of a batch.
+type Decided = Vec<Result<Answer, Rejected>>;
+
+impl<S: Store> Driver<S> {
+    /// A driver whose batches are marked under a key that no other driver uses.
+    pub fn new(store: S, clock: Clock, metrics: Metrics, marker_key: keys::Key) -> Self {
+        Self {
+            store,
+            clock,
+            metrics,
+            marker_key,
+        }
+    }
+
+    /// Runs commands as one transaction, or as several if they are too large for one.
+    /// Outcomes come in the order of the commands.
+    pub async fn run(&self, batch: &[Queued]) -> Vec<Outcome> {
+        let marker = Marker {
+            key: self.marker_key.clone(),
+            batch: fresh(),
+        };
+        match self.attempts(batch, &marker).await {
+            Ok(outcomes) => outcomes,
+            Err(TooLarge) if batch.len() == 1 => {
+                vec![Err(Rejected::Broken(
+                    "the command writes more than one transaction may".into(),
+                ))]
+            }
+            Err(TooLarge) => {
+                let (first, second) = batch.split_at(batch.len() / 2);
+                let mut outcomes = Box::pin(self.run(first)).await;
+                outcomes.extend(Box::pin(self.run(second)).await);
+                outcomes
+            }
+        }
+    }
+
+    async fn attempts(&self, batch: &[Queued], marker: &Marker) -> Result<Vec<Outcome>, TooLarge> {
+        // What the last attempt decided, if its commit's outcome is unknown.
+        let mut unsettled: Option<Decided> = None;
+        let mut unknown = false;
+        let mut transaction = match self.store.begin().await {
+            Ok(transaction) => transaction,
+            Err(failure) => return Ok(all(batch, &given_up(&failure, false))),
+        };
+        loop {
+            let now = self.clock.now();
+            let why = match self
+                .attempt(&mut transaction, batch, marker, now, unknown)
+                .await
+            {
+                Ok(Attempt::Settled(rev)) => {
+                    if let Some(decided) = unsettled {
+                        return Ok(answers(decided, rev));
+                    }
+                    Retry::Conflict
+                }
+                Ok(Attempt::Decided(decided, overlay)) if !overlay.has_writes() => {
+                    return Ok(answers(decided, transaction.rev()));
+                }
+                Ok(Attempt::Decided(decided, overlay)) => {
+                    let commit = commit(*overlay, now, marker)?;
+                    let timer = self.metrics.commit_seconds.start_timer();
+                    match transaction.commit(commit).await {
+                        Ok(rev) => {
+                            timer.observe_duration();
+                            return Ok(answers(decided, rev));
+                        }
+                        Err((back, why)) => {
+                            transaction = back;
+                            unsettled = Some(decided);
+                            unknown |= why == Retry::Unknown;
+                            why
+                        }
+                    }
+                }
+                Err(why) => why,
+            };
+            self.metrics.retries.with_label_values(&[cause(why)]).inc();
+            transaction = match transaction.again(why).await {
+                Ok(transaction) => transaction,
+                Err(failure) => return Ok(all(batch, &given_up(&failure, unknown))),
+            };
+        }
+    }
+
+    async fn attempt(
+        &self,
+        transaction: &mut S::Transaction,
+        batch: &[Queued],
+        marker: &Marker,
+        now: Timestamp,
+        unknown: bool,
+    ) -> Result<Attempt, Retry> {
+        let mut overlay = Overlay::default();
+        overlay.want([
+            Want::Key(marker.key.clone()),
+            Want::Key(keys::EPOCH.to_vec()),
+        ]);
+        batch
+            .iter()
+            .for_each(|queued| overlay.want(queued.command.hints()));
+        for _ in 0..limits::LOAD_PASSES {
+            for loaded in transaction.load(overlay.take_wanted()).await? {
+                match loaded {
+                    Loaded::Key(key, value) => overlay.fill_key(key, value),
+                    Loaded::Range(range, limit, rows) => overlay.fill_range(range, limit, rows),
+                }
+            }
+            if let Ok(value) = overlay.get(&marker.key)
+                && let Some(rev) = marker.committed(value)
+            {
+                return Ok(Attempt::Settled(rev));
+            }
+            overlay.clear_writes();
+            let decided = batch
+                .iter()
+                .map(|queued| decide(queued, now, unknown, &mut overlay))
+                .collect();
+            if !overlay.lacks() {
+                return Ok(Attempt::Decided(decided, Box::new(overlay)));
+            }
+        }
+        let broken = Rejected::Broken("the rules never have enough records".into());
+        overlay.clear_writes();
+        Ok(Attempt::Decided(
+            vec![Err(broken); batch.len()],
+            Box::new(overlay),
+        ))
+    }
+}
+
+enum Attempt {
+    /// An earlier attempt of this batch is in the store.
+    Settled(Rev),
+    /// What was decided, and the writes to commit.
+    Decided(Decided, Box<Overlay>),
+}
+
+/// The batch doesn't fit in one transaction; nothing was committed.
+struct TooLarge;
+
+/// Decides one command; a stop leaves no trace in the overlay.
+fn decide(
+    queued: &Queued,
+    now: Timestamp,
+    unknown: bool,
+    overlay: &mut Overlay,
+) -> Result<Answer, Rejected> {
+    if now > queued.deadline {
+        return Err(if unknown {
+            Rejected::OutcomeUnknown
+        } else {
+            Rejected::Unavailable
+        });
+    }
+    let savepoint = overlay.savepoint();
+    queued.command.decide(now, overlay).map_err(|stop| {
+        overlay.rollback(savepoint);
+        match stop {
+            Stop::Refused(refusal) => Rejected::Refused(refusal),
+            // The overlay has noted what it lacks, so this attempt isn't used.
+            Stop::Missing => Rejected::Unavailable,
+            Stop::Corrupt(what) => {
+                tracing::error!(what, "a stored record can't be read");
+                Rejected::Broken(what)
+            }
+        }
+    })
+}
+
+/// The writes of an attempt as one commit, within every limit.
+fn commit(overlay: Overlay, now: Timestamp, marker: &Marker) -> Result<Commit, TooLarge> {
+    let (writes, record): (Vec<Write>, LogRecord) = overlay.into_writes(now);
+    let record = Bytes::from(parterre_domain::encode(&record));
+    let bytes: usize = writes.iter().map(weight_bytes).sum::<usize>() + record.len();
+    let fits = writes.iter().all(within_limits) && record.len() <= limits::VALUE_BYTES;
+    if bytes > limits::TRANSACTION_BYTES || !fits {
+        return Err(TooLarge);
+    }
+    Ok(Commit {
+        writes,
+        record,
+        marker: marker.clone(),
+    })
+}
+
+fn weight_bytes(write: &Write) -> usize {
+    match write {
+        Write::Set(key, value) => key.len() + value.len(),
+        Write::Clear(key) | Write::Add(key, _) | Write::SetRev(key) => key.len() + 14,
+        Write::ClearRange(range) => range.start.len() + range.end.len(),
+    }
+}
+
+fn within_limits(write: &Write) -> bool {
+    match write {
+        Write::Set(key, value) => {
+            key.len() <= limits::KEY_BYTES && value.len() <= limits::VALUE_BYTES
+        }
+        Write::Clear(key) | Write::Add(key, _) | Write::SetRev(key) => {
+            key.len() <= limits::KEY_BYTES
+        }
+        Write::ClearRange(range) => range.end.len() <= limits::KEY_BYTES,
+    }
+}
+
+fn answers(decided: Decided, rev: Rev) -> Vec<Outcome> {
+    decided
+        .into_iter()
+        .map(|answer| answer.map(|answer| Committed { answer, rev }))
+        .collect()
+}
+
+fn all(batch: &[Queued], rejected: &Rejected) -> Vec<Outcome> {
+    vec![Err(rejected.clone()); batch.len()]
+}
+
+fn given_up(failure: &Failure, unknown: bool) -> Rejected {
+    tracing::error!(%failure, "a batch was given up");
+    if unknown {
+        Rejected::OutcomeUnknown
+    } else {
+        Rejected::Unavailable
+    }
+}
+
+const fn cause(why: Retry) -> &'static str {
+    match why {
+        Retry::Conflict => "conflict",
+        Retry::TooOld => "too_old",
+        Retry::Unknown => "unknown",
+    }
+}
+
+/// Sixteen random bytes, so that no two batches are taken for one.
+pub(crate) fn fresh() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    #[expect(
+        clippy::expect_used,
+        reason = "without the system's randomness nothing can go on"
+    )]
+    getrandom::fill(&mut bytes).expect("the system gives random bytes");
+    bytes
+}
