@@ -21,6 +21,7 @@ pub mod layouts;
 pub mod metrics;
 pub mod payment;
 pub mod planning;
+mod probe;
 pub mod snapshot;
 pub mod store;
 mod sweeper;
@@ -29,8 +30,6 @@ mod trim;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use parterre_domain::wire::feed::decode_record;
-use parterre_domain::{Rev, limits};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -44,8 +43,9 @@ use crate::lane::{Lanes, Running};
 use crate::layouts::Layouts;
 use crate::metrics::Metrics;
 use crate::payment::Payments;
+pub use crate::probe::Probe;
+use crate::store::Failure;
 use crate::store::any::AnyStore;
-use crate::store::{Failure, Snapshot, Store};
 
 /// How many lanes the embedded store is served by: it has one writer.
 const LANES: u8 = 1;
@@ -65,7 +65,6 @@ impl From<Failure> for StartError {
 pub struct Core {
     context: Context,
     server: Server,
-    ops: Server,
     lanes: Running,
 }
 
@@ -77,9 +76,10 @@ pub struct Core {
 pub async fn build(config: Config) -> Result<Core, StartError> {
     let store = AnyStore::open(&config.store)?;
     let clock = Clock::Wall;
-    check_clock(&store, &clock).await?;
+    probe::sane_clock(&store, &clock)
+        .await
+        .map_err(|wrong| StartError(wrong.to_string()))?;
     let server = http::bind(config.listen, "--listen").await?;
-    let ops = http::bind(config.ops_listen, "--ops-listen").await?;
     let metrics = Metrics::new().map_err(|error| StartError(error.to_string()))?;
     let layouts = Layouts::new(store.clone());
     let (lanes, running) = Lanes::start(LANES, &store, &layouts, &clock, &metrics)
@@ -108,51 +108,23 @@ pub async fn build(config: Config) -> Result<Core, StartError> {
     Ok(Core {
         context,
         server,
-        ops,
         lanes: running,
     })
 }
 
-/// Refuses to start with a clock that lies before what other cores have written.
-async fn check_clock(store: &AnyStore, clock: &Clock) -> Result<(), StartError> {
-    let head = store.snapshot().await?.rev();
-    let before =
-        parterre_domain::Position::from_sequence(head.position.sequence().saturating_sub(1));
-    let page = store
-        .log_after(
-            Rev {
-                position: before,
-                ..head
-            },
-            1,
-        )
-        .await?;
-    let newest = page
-        .records
-        .last()
-        .and_then(|(_, record)| decode_record(record).ok());
-    let ahead = newest.map_or(std::time::Duration::ZERO, |record| {
-        record.at.since(clock.now())
-    });
-    if ahead > limits::CLOCK_SKEW {
-        let (ahead, limit) = (ahead.as_millis(), limits::CLOCK_SKEW.as_millis());
-        return Err(StartError(format!(
-            "the store's newest commit is {ahead} ms ahead of this machine's clock; {limit} ms are allowed: set the clock"
-        )));
-    }
-    Ok(())
-}
-
 impl Core {
-    /// Where it listens: edges and administrators, then operators.
-    pub fn addresses(&self) -> (SocketAddr, SocketAddr) {
-        (self.server.address(), self.ops.address())
+    /// Where edges and administrators reach it.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
     }
 
-    /// The core's metrics in Prometheus's text format, for a process that shows those of
-    /// several roles at one place.
-    pub fn metrics(&self) -> Metrics {
-        self.context.metrics.clone()
+    /// The core as operators see it.
+    pub fn probe(&self) -> Probe {
+        Probe {
+            store: self.context.store.clone(),
+            clock: self.context.clock.clone(),
+            metrics: self.context.metrics.clone(),
+        }
     }
 
     /// Serves until told to stop; then refuses new work, finishes what is in flight and
@@ -165,7 +137,6 @@ impl Core {
         let Self {
             context,
             server,
-            ops,
             lanes,
         } = self;
         let drain = context.config.drain;
@@ -187,16 +158,10 @@ impl Core {
         ));
         let feed = context.feed.clone();
         let store = context.store.clone();
-        let serving = server.run(
-            http::router(context.clone()),
-            told(stopped.clone()),
-            requests,
-        );
-        let operating = ops.run(http::ops_router(context), told(stopped), requests);
-        let served = async { tokio::join!(serving, operating) };
+        let served = server.run(http::router(context), told(stopped), requests);
         let mut served = std::pin::pin!(served);
         let failed = tokio::select! {
-            ((), ()) = &mut served => None,
+            () = &mut served => None,
             () = stop => None,
             failure = store.failed() => Some(failure),
         };

@@ -1,5 +1,11 @@
 //! The core's HTTP, through its sockets.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that can't go on fails"
+)]
+
 mod world;
 
 use parterre_core::config::StoreConfig;
@@ -483,14 +489,13 @@ async fn a_start_that_fails_says_how_to_mend_it() {
 }
 
 #[tokio::test]
-async fn operators_see_that_it_lives_is_ready_and_what_it_did() {
+async fn operators_see_that_it_is_ready_and_what_it_did() {
     let world = World::start().await;
     let event = world.published(1).await;
     world.reserve(&event, &[0]).await.is(201);
     world.reserve(&event, &[0]).await.is(409);
-    world.operator("/healthz").send().await.is(200);
-    world.operator("/readyz").send().await.is(200);
-    let metrics = world.operator("/metrics").send().await.is(200).text();
+    world.probe.ready().await.unwrap();
+    let metrics = world.probe.metrics();
     for line in [
         r#"parterre_core_requests_total{route="/v1/events/{id}/reservations",status="201"} 1"#,
         r#"parterre_core_refusals_total{reason="tickets-taken"} 1"#,
@@ -517,7 +522,7 @@ async fn a_request_in_flight_is_answered_before_the_core_ends() {
     );
     socket.write_all(head.as_bytes()).await.unwrap();
     eventually("the request is being read", async || {
-        let metrics = world.operator("/metrics").send().await.text();
+        let metrics = world.probe.metrics();
         let line = "parterre_core_requests_in_flight 1";
         metrics.contains(line).then_some(())
     })

@@ -128,8 +128,10 @@ pub const CLOCK_SKEW: Duration = Duration::from_millis(250);
 
 /// Connections that a core serves at once.
 pub const CONNECTIONS_PER_CORE: usize = 4_096;
-/// How long a client may take to send a request's head.
-pub const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a client may take to send a request's head; the wait on an idle connection
+/// counts, so it must be longer than [`KEEP_ALIVE_TO_CORE`], or an edge would write to a
+/// connection that is just being closed.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of a request's head.
 pub const HEADER_BYTES: usize = 32 << 10;
 /// How long a client may take to send a request's body.
@@ -238,7 +240,7 @@ pub const FORWARD_DEADLINE: Duration = Duration::from_secs(9);
 /// How long a core that couldn't be reached is tried last.
 pub const CORE_SHUNNED: Duration = Duration::from_secs(1);
 /// Idle connections to one core that an edge keeps.
-pub const CORE_CONNECTIONS: usize = 256;
+pub const CORE_IDLE_CONNECTIONS: usize = 256;
 /// How long an edge keeps an idle connection to a core.
 pub const KEEP_ALIVE_TO_CORE: Duration = Duration::from_secs(30);
 /// Bytes of one answer of a core that an edge takes.

@@ -21,11 +21,14 @@ pub mod freshness;
 pub mod http;
 pub mod live;
 pub mod metrics;
+mod process;
 pub mod render;
 pub mod search;
 pub mod shard;
 pub mod signals;
 mod slab;
+
+pub use process::{Probe, Process, StartError, build};
 
 /// Why an edge can't be made.
 #[derive(Debug, thiserror::Error)]

@@ -26,7 +26,6 @@ fn config(listen: SocketAddr) -> Config {
         // Port 1 is reserved and nobody listens there.
         cores: vec!["http://127.0.0.1:1".into()],
         listen,
-        ops_listen: listen,
         cluster_secret: "a secret of a test".into(),
         cache_bytes: 1 << 20,
         shards: 2,

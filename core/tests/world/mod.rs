@@ -13,6 +13,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use parterre_core::Probe;
 use parterre_core::config::{AdminToken, Config, Payments, StoreConfig};
 use parterre_core::store::Failure;
 use serde_json::{Value, json};
@@ -30,7 +31,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// A running core.
 pub(crate) struct World {
     pub(crate) listen: SocketAddr,
-    pub(crate) ops: SocketAddr,
+    pub(crate) probe: Probe,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<Result<(), Failure>>,
     client: Client<HttpConnector, Full<Bytes>>,
@@ -56,7 +57,6 @@ pub(crate) fn config(store: StoreConfig) -> Config {
     Config {
         store,
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        ops_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         public_url: "http://127.0.0.1:1".into(),
         cluster_secret: SECRET.into(),
         admin_tokens: vec![AdminToken {
@@ -79,14 +79,14 @@ impl World {
         let core = parterre_core::build(config)
             .await
             .unwrap_or_else(|error| panic!("{error}"));
-        let (listen, ops) = core.addresses();
+        let (listen, probe) = (core.address(), core.probe());
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(core.run(async {
             drop(stopped.await);
         }));
         Self {
             listen,
-            ops,
+            probe,
             stop: Some(stop),
             running,
             client: Client::builder(TokioExecutor::new()).build_http(),
@@ -107,7 +107,14 @@ impl World {
 
     /// A call on the main listener, by nobody in particular.
     pub(crate) fn call(&self, method: &str, path: &str) -> Call<'_> {
-        self.request(method, self.listen, path)
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.listen));
+        Call {
+            world: self,
+            request,
+            body: Bytes::new(),
+        }
     }
 
     /// A call by an administrator.
@@ -120,22 +127,6 @@ impl World {
     pub(crate) fn edge(&self, method: &str, path: &str) -> Call<'_> {
         self.call(method, path)
             .header("parterre-cluster-secret", SECRET)
-    }
-
-    /// A call by an operator.
-    pub(crate) fn operator(&self, path: &str) -> Call<'_> {
-        self.request("GET", self.ops, path)
-    }
-
-    fn request(&self, method: &str, address: SocketAddr, path: &str) -> Call<'_> {
-        let request = http::Request::builder()
-            .method(method)
-            .uri(format!("http://{address}{path}"));
-        Call {
-            world: self,
-            request,
-            body: Bytes::new(),
-        }
     }
 
     /// A new draft; gives its id.

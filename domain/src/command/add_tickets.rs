@@ -64,12 +64,10 @@ impl AddTickets {
         if record.uploads.iter().any(|upload| upload.id == self.upload) {
             return Ok(Answer::Event(Box::new(record)));
         }
-        if record.life != Life::Draft {
-            return Err(Refusal::Conflict {
-                state: "published",
-                reason: "tickets are added to drafts only",
-            }
-            .into());
+        drafts_only(record.life)?;
+        if overlay.get(&keys::upload_event(self.upload))?.is_none() {
+            // Its chunks have been dropped: nobody took it up in time.
+            return Err(Refusal::NotFound("upload").into());
         }
         self.check(&record)?;
         record.uploads.push(Upload {
@@ -124,6 +122,19 @@ impl AddTickets {
             Err(Refusal::Invalid(errors))
         }
     }
+}
+
+fn drafts_only(life: Life) -> Result<(), Refusal> {
+    let state = match life {
+        Life::Draft => return Ok(()),
+        Life::Scheduled { .. } => "scheduled",
+        Life::Published => "published",
+        Life::Cancelled => "cancelled",
+    };
+    Err(Refusal::Conflict {
+        state,
+        reason: "tickets are added to drafts only",
+    })
 }
 
 fn check_tiers(tiers: &[Tier], errors: &mut Vec<FieldError>) {
@@ -209,7 +220,9 @@ mod tests {
             (1, vec![tier("a", -1)], "tiers[0].price"),
         ];
         for (tickets, tiers, field) in rows {
-            match World::draft().run(Command::AddTickets(add(tickets, tiers))) {
+            let mut world = World::draft();
+            world.stage(UPLOAD);
+            match world.run(Command::AddTickets(add(tickets, tiers))) {
                 Err(Refusal::Invalid(errors)) => assert_eq!(errors[0].field, field),
                 other => panic!("{field}: {other:?}"),
             }
@@ -219,6 +232,7 @@ mod tests {
     #[test]
     fn a_repeat_adds_nothing() {
         let mut world = World::draft();
+        world.stage(UPLOAD);
         for _ in 0..2 {
             world
                 .run(Command::AddTickets(add(5, vec![tier("a", 1)])))
@@ -231,13 +245,7 @@ mod tests {
     fn an_upload_is_dropped_unless_an_event_took_it_up() {
         for taken in [false, true] {
             let mut world = World::draft();
-            let stage = StageChunk {
-                event: World::EVENT,
-                upload: UPLOAD,
-                number: 0,
-                bytes: vec![1],
-            };
-            world.run(Command::StageChunk(stage)).unwrap();
+            world.stage(UPLOAD);
             if taken {
                 world
                     .run(Command::AddTickets(add(5, vec![tier("a", 1)])))
@@ -247,6 +255,8 @@ mod tests {
             world.sweep();
             assert_eq!(world.rows.0.contains_key(&keys::chunk(UPLOAD, 0)), taken);
             assert_eq!(world.rows.range(&keys::all_due()).count(), 0);
+            let late = world.run(Command::AddTickets(add(5, vec![tier("a", 1)])));
+            assert_eq!(late.is_ok(), taken, "{late:?}");
         }
     }
 }

@@ -1,0 +1,1 @@
+//! Mutants of the rules, each of which a search must catch.
