@@ -1,11 +1,14 @@
 //! How outcomes become responses, in one place; and who may ask.
 
-use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, FromRequestParts, Query, Request, State};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequestParts, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use parterre_domain::upload::BadUpload;
 use parterre_domain::wire::feed::SECRET_HEADER;
 use parterre_domain::{Problem, Refusal, Rev, Slug, Timestamp, limits};
@@ -146,7 +149,11 @@ pub(super) fn encoded(body: &impl Serialize) -> Response {
 }
 
 /// The whole body of a request, within a bound and a time.
-pub(super) async fn body(request: Request, limit: usize) -> Result<Bytes, Failed> {
+pub(super) async fn body(
+    request: Request,
+    limit: usize,
+    patience: Duration,
+) -> Result<Bytes, Failed> {
     let too_large = || Slug::TooLarge.problem(format!("the body may have {limit} bytes"));
     let declared = request
         .headers()
@@ -155,15 +162,11 @@ pub(super) async fn body(request: Request, limit: usize) -> Result<Bytes, Failed
     if declared.is_some_and(|length: usize| length > limit) {
         return Err(too_large().into());
     }
-    let read = Bytes::from_request(
-        request.map(|body| Body::new(http_body_util::Limited::new(body, limit))),
-        &(),
-    );
-    match tokio::time::timeout(limits::BODY_TIMEOUT, read).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            Err(too_large().into())
-        }
+    // Not by axum's own extractor: it has a limit of its own, far below an upload's.
+    let read = Limited::new(request.into_body(), limit).collect();
+    match tokio::time::timeout(patience, read).await {
+        Ok(Ok(read)) => Ok(read.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large().into()),
         Ok(Err(error)) => Err(Slug::Malformed
             .problem(format!("the body broke off: {error}"))
             .into()),
@@ -173,7 +176,7 @@ pub(super) async fn body(request: Request, limit: usize) -> Result<Bytes, Failed
 
 /// A JSON body of a request. An empty one stands for `{}`.
 pub(super) async fn read_json<T: DeserializeOwned>(request: Request) -> Result<(T, Bytes), Failed> {
-    let bytes = body(request, limits::BODY_BYTES).await?;
+    let bytes = body(request, limits::BODY_BYTES, limits::BODY_TIMEOUT).await?;
     let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
     match serde_json::from_slice(text) {
         Ok(value) => Ok((value, bytes)),
