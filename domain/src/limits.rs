@@ -120,6 +120,8 @@ pub const CLOCK_SKEW: Duration = Duration::from_millis(250);
 pub const LOG_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// Bytes of the log that are kept at most.
 pub const LOG_BYTES: u64 = 1 << 30;
+/// Records of the log that one commit of the trimmer drops.
+pub const TRIMMED_RECORDS: usize = 256;
 /// Bytes of records in one frame of the feed.
 pub const FEED_FRAME_BYTES: usize = 1 << 20;
 /// Records that a core keeps in memory for edges that resume.
