@@ -6,4 +6,5 @@ pub mod lane;
 pub mod layouts;
 pub mod metrics;
 pub mod planning;
+mod recent;
 pub mod store;

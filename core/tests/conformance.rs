@@ -1,5 +1,7 @@
 //! What `parterre_core::store` promises, held against every backend.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -416,7 +418,7 @@ fn a_snapshot_and_the_log_behind_it_give_every_later_snapshot() {
 /// odd digit, that it is gone.
 fn decoded(record: &[u8]) -> Write {
     let text = char::from(record[0]).to_string();
-    if record[1] % 2 == 0 {
+    if record[1].is_multiple_of(2) {
         set(&text, &char::from(record[1]).to_string())
     } else {
         Write::Clear(key(&text))
