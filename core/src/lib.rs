@@ -23,6 +23,7 @@ pub mod payment;
 pub mod planning;
 mod probe;
 pub mod snapshot;
+mod recent;
 pub mod store;
 mod sweeper;
 mod trim;
