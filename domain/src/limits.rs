@@ -217,7 +217,7 @@ pub const FORWARD_DEADLINE: Duration = Duration::from_secs(9);
 /// How long a core that couldn't be reached is tried last.
 pub const CORE_SHUNNED: Duration = Duration::from_secs(1);
 /// Idle connections to one core that an edge keeps.
-pub const CORE_CONNECTIONS: usize = 256;
+pub const CORE_IDLE_CONNECTIONS: usize = 256;
 /// How long an edge keeps an idle connection to a core.
 pub const KEEP_ALIVE_TO_CORE: Duration = Duration::from_secs(30);
 /// Bytes of one answer of a core that an edge takes.

@@ -74,7 +74,7 @@ impl Cores {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(limits::KEEP_ALIVE_TO_CORE)
-            .pool_max_idle_per_host(limits::CORE_CONNECTIONS)
+            .pool_max_idle_per_host(limits::CORE_IDLE_CONNECTIONS)
             .build(connector);
         Ok(Self {
             cores,
