@@ -49,7 +49,7 @@ impl Edge {
     /// # Errors
     ///
     /// When a setting can't be used.
-    pub fn new(config: Config, background: Handle) -> Result<Arc<Self>, crate::BadConfig> {
+    pub fn new(config: Config, background: Handle) -> Result<Arc<Self>, crate::BuildError> {
         let metrics = Arc::new(Metrics::new()?);
         let catalog = Arc::<Catalog>::default();
         let freshness = Arc::new(Freshness::new(Instant::now()));
