@@ -1,10 +1,206 @@
 //! Parterre's core: the process that writes.
+//!
+//! Every state change is one serializable transaction, decided by a pure rule of
+//! `parterre-domain` and recorded in the log in the same commit. The core never serves a
+//! page to the public and remembers nothing that isn't in the store: any number of cores
+//! may run, and any may die.
+//!
+//! Read [`store`] for what is promised below, [`driver`] for how a batch of commands
+//! becomes a transaction, [`lane`] for how batches form, `sweeper` for what happens by
+//! time, [`payment`] for money, [`feed`] for what edges are told, `http` for who may ask.
+
+pub mod check;
 pub mod clock;
 pub mod config;
+pub mod context;
 pub mod driver;
+pub mod feed;
+mod http;
 pub mod lane;
 pub mod layouts;
 pub mod metrics;
+pub mod payment;
 pub mod planning;
+mod probe;
 mod recent;
+pub mod snapshot;
 pub mod store;
+mod sweeper;
+mod trim;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use parterre_domain::wire::feed::decode_record;
+use parterre_domain::{Rev, limits};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::clock::Clock;
+use crate::config::{Config, Payments as PaymentsConfig};
+use crate::context::Context;
+use crate::feed::Feed;
+use crate::http::Server;
+use crate::lane::{Lanes, Running};
+use crate::layouts::Layouts;
+use crate::metrics::Metrics;
+use crate::payment::Payments;
+pub use crate::probe::Probe;
+use crate::store::any::AnyStore;
+use crate::store::{Failure, Snapshot, Store};
+
+/// How many lanes the embedded store is served by: it has one writer.
+const LANES: u8 = 1;
+
+/// Why a core can't start: one line that says what and how to mend it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(pub String);
+
+impl From<Failure> for StartError {
+    fn from(failure: Failure) -> Self {
+        Self(failure.0)
+    }
+}
+
+/// A core that has bound its sockets and opened its store.
+pub struct Core {
+    context: Context,
+    server: Server,
+    lanes: Running,
+}
+
+/// Opens the store, checks the clock, binds the sockets.
+///
+/// # Errors
+///
+/// See [`StartError`].
+pub async fn build(config: Config) -> Result<Core, StartError> {
+    let store = AnyStore::open(&config.store)?;
+    let clock = Clock::Wall;
+    check_clock(&store, &clock).await?;
+    let server = http::bind(config.listen, "--listen").await?;
+    let metrics = Metrics::new().map_err(|error| StartError(error.to_string()))?;
+    let layouts = Layouts::new(store.clone());
+    let (lanes, running) = Lanes::start(LANES, &store, &layouts, &clock, &metrics)
+        .map_err(|error| StartError(format!("can't start a thread: {error}")))?;
+    let PaymentsConfig::Sandbox = config.payments;
+    let payments = Payments::sandbox(
+        &lanes,
+        &store,
+        &clock,
+        &metrics,
+        &config.public_url,
+        &config.cluster_secret,
+    );
+    let feed = Feed::open(&store).await?;
+    let config = Arc::new(config);
+    let context = Context {
+        config,
+        store,
+        lanes,
+        layouts,
+        clock,
+        metrics,
+        payments,
+        feed,
+    };
+    Ok(Core {
+        context,
+        server,
+        lanes: running,
+    })
+}
+
+/// Refuses to start with a clock that lies before what other cores have written.
+async fn check_clock(store: &AnyStore, clock: &Clock) -> Result<(), StartError> {
+    let head = store.snapshot().await?.rev();
+    let before =
+        parterre_domain::Position::from_sequence(head.position.sequence().saturating_sub(1));
+    let page = store
+        .log_after(
+            Rev {
+                position: before,
+                ..head
+            },
+            1,
+        )
+        .await?;
+    let newest = page
+        .records
+        .last()
+        .and_then(|(_, record)| decode_record(record).ok());
+    let ahead = newest.map_or(std::time::Duration::ZERO, |record| {
+        record.at.since(clock.now())
+    });
+    if ahead > limits::CLOCK_SKEW {
+        let (ahead, limit) = (ahead.as_millis(), limits::CLOCK_SKEW.as_millis());
+        return Err(StartError(format!(
+            "the store's newest commit is {ahead} ms ahead of this machine's clock; {limit} ms are allowed: set the clock"
+        )));
+    }
+    Ok(())
+}
+
+impl Core {
+    /// Where edges and administrators reach it.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// The core as operators see it.
+    pub fn probe(&self) -> Probe {
+        Probe {
+            store: self.context.store.clone(),
+            metrics: self.context.metrics.clone(),
+        }
+    }
+
+    /// Serves until told to stop; then refuses new work, finishes what is in flight and
+    /// commits what is queued.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails: the process must end, and the next start recovers.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Failure> {
+        let Self {
+            context,
+            server,
+            lanes,
+        } = self;
+        let drain = context.config.drain;
+        let (stopping, stopped) = watch::channel(false);
+        let mut background = JoinSet::new();
+        background.spawn(
+            context
+                .feed
+                .clone()
+                .follow(context.store.clone(), context.metrics.clone()),
+        );
+        background.spawn(sweeper::sweep(context.clone()));
+        background.spawn(trim::trim(context.store.clone(), context.clock.clone()));
+        let store = context.store.clone();
+        let served = server.run(http::router(context), told(stopped), drain);
+        let mut served = std::pin::pin!(served);
+        let failed = tokio::select! {
+            () = &mut served => None,
+            () = stop => None,
+            failure = store.failed() => Some(failure),
+            () = lanes.ended() => Some(Failure("a lane has ended; the log says why".into())),
+        };
+        if let Some(failure) = failed {
+            return Err(failure);
+        }
+        stopping.send_replace(true);
+        served.await;
+        background.shutdown().await;
+        lanes.finished(drain).await;
+        Ok(())
+    }
+}
+
+/// Waits until told to stop.
+pub(crate) async fn told(mut stopped: watch::Receiver<bool>) {
+    // An error means that whoever could tell is gone, which tells as much.
+    drop(stopped.wait_for(|stopped| *stopped).await);
+}

@@ -29,10 +29,18 @@ pub async fn catalog(store: &AnyStore, after: Option<&str>) -> Result<CatalogPag
         if let Some(record) = event_in(&snapshot, event).await? {
             let counts = counts(&snapshot, &record).await?;
             let rev = event_rev(&snapshot, event).await?;
-            events.push(CatalogEntry { record, counts, rev });
+            events.push(CatalogEntry {
+                record,
+                counts,
+                rev,
+            });
         }
     }
-    Ok(CatalogPage { read_at: snapshot.rev(), events, next })
+    Ok(CatalogPage {
+        read_at: snapshot.rev(),
+        events,
+        next,
+    })
 }
 
 /// One event with its tickets' states; drafts too.
@@ -42,10 +50,17 @@ pub async fn catalog(store: &AnyStore, after: Option<&str>) -> Result<CatalogPag
 /// When the store fails.
 pub async fn event(store: &AnyStore, event: EventId) -> Result<Option<EventSnapshot>, Failure> {
     let snapshot = store.snapshot().await?;
-    let Some(record) = event_in(&snapshot, event).await? else { return Ok(None) };
+    let Some(record) = event_in(&snapshot, event).await? else {
+        return Ok(None);
+    };
     let states = states_in(&snapshot, &record).await?;
     let rev = event_rev(&snapshot, event).await?;
-    Ok(Some(EventSnapshot { read_at: snapshot.rev(), record, rev, states }))
+    Ok(Some(EventSnapshot {
+        read_at: snapshot.rev(),
+        record,
+        rev,
+        states,
+    }))
 }
 
 /// Some chunks of an event's layout, from the `from`-th on.
@@ -53,18 +68,32 @@ pub async fn event(store: &AnyStore, event: EventId) -> Result<Option<EventSnaps
 /// # Errors
 ///
 /// When the store fails.
-pub async fn layout(store: &AnyStore, event: EventId, from: u32) -> Result<Option<LayoutPage>, Failure> {
+pub async fn layout(
+    store: &AnyStore,
+    event: EventId,
+    from: u32,
+) -> Result<Option<LayoutPage>, Failure> {
     let snapshot = store.snapshot().await?;
-    let Some(record) = event_in(&snapshot, event).await? else { return Ok(None) };
-    let all = record.uploads.iter().flat_map(|upload| (0..upload.chunks).map(|number| keys::chunk(upload.id, number)));
+    let Some(record) = event_in(&snapshot, event).await? else {
+        return Ok(None);
+    };
+    let all = record
+        .uploads
+        .iter()
+        .flat_map(|upload| (0..upload.chunks).map(|number| keys::chunk(upload.id, number)));
     let mut wanted = all.skip(from as usize);
     let mut chunks = Vec::new();
     for key in wanted.by_ref().take(limits::LAYOUT_PAGE_CHUNKS) {
         let value = snapshot.get(&key).await?;
-        chunks.push(Bytes::from(value.ok_or_else(|| Failure(format!("chunk {} is missing", key.escape_ascii())))?));
+        chunks.push(Bytes::from(value.ok_or_else(|| {
+            Failure(format!("chunk {} is missing", key.escape_ascii()))
+        })?));
     }
     let read = u32::try_from(chunks.len()).unwrap_or(u32::MAX);
-    Ok(Some(LayoutPage { chunks, next: wanted.next().map(|_| from + read) }))
+    Ok(Some(LayoutPage {
+        chunks,
+        next: wanted.next().map(|_| from + read),
+    }))
 }
 
 /// An event's counts, from its counters.
@@ -74,7 +103,10 @@ pub async fn layout(store: &AnyStore, event: EventId, from: u32) -> Result<Optio
 /// When the store fails.
 pub async fn counts(snapshot: &AnySnapshot, record: &EventRecord) -> Result<Counts, Failure> {
     let mut change = CountsChange::default();
-    for (key, value) in snapshot.range(&keys::counters(record.id), TicketState::ALL.len()).await? {
+    for (key, value) in snapshot
+        .range(&keys::counters(record.id), TicketState::ALL.len())
+        .await?
+    {
         let count = i32::try_from(counter(&value)).unwrap_or(0);
         match key.last() {
             Some(1) => change.pending = count,
@@ -104,8 +136,19 @@ pub(crate) fn to_hex(key: &[u8]) -> String {
 
 /// The key that a cursor names; none for a text that is no cursor.
 pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> =
-        text.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
+    let digits: Option<Vec<u8>> = text
+        .chars()
+        .map(|digit| {
+            digit
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+        })
+        .collect();
     let digits = digits.filter(|digits| digits.len() % 2 == 0 && digits.len() < 1_024)?;
-    Some(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+    Some(
+        digits
+            .chunks(2)
+            .map(|pair| pair[0] << 4 | pair[1])
+            .collect(),
+    )
 }

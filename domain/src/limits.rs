@@ -102,6 +102,8 @@ pub const RESERVATIONS_PER_STEP: usize = 50;
 pub const OUTBOX_RETRY: Duration = Duration::from_secs(1);
 /// The longest time between two attempts of a call to the payment provider.
 pub const OUTBOX_RETRY_MAX: Duration = Duration::from_secs(600);
+/// How long a payment provider may take to answer a call.
+pub const PROVIDER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How late the sandbox provider tells of a payment when asked to be late.
 pub const SANDBOX_LATE: Duration = Duration::from_secs(5);
 /// How long until the sandbox provider tries a webhook again that nobody took.
@@ -118,6 +120,21 @@ pub const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
 pub const DUE_PER_SWEEP: usize = 256;
 /// How far a core's clock may be from the store's newest commit before it won't start.
 pub const CLOCK_SKEW: Duration = Duration::from_millis(250);
+
+/// Connections that a core serves at once.
+pub const CONNECTIONS_PER_CORE: usize = 4_096;
+/// How long a client may take to send a request's head.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// Bytes of a request's head.
+pub const HEADER_BYTES: usize = 32 << 10;
+/// How long a client may take to send a request's body.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the store may take to answer when operators ask whether the core is ready.
+pub const READY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Entries of the due index that one core works off at once.
+pub const SWEEPS_AT_ONCE: usize = 512;
+/// How often the log is trimmed.
+pub const TRIM_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How long the log is kept.
 pub const LOG_KEPT: Duration = Duration::from_secs(24 * 3600);
@@ -162,3 +179,74 @@ pub const LIVE_MESSAGE_BYTES: usize = 4 << 10;
 pub const RENDER_INLINE_BYTES: usize = 16 << 10;
 /// How old a rendered list may be.
 pub const LIST_AGE: Duration = Duration::from_secs(1);
+
+/// Connections of one shard of an edge, live ones included; beyond it a new one is
+/// closed at once.
+pub const CONNECTIONS_PER_SHARD: usize = 65_536;
+/// Live connections of one shard; beyond it an upgrade is answered 503.
+pub const LIVE_PER_SHARD: usize = 60_000;
+/// Bytes of a request's head.
+pub const HEAD_BYTES: usize = 16 << 10;
+/// How long a new connection may take to send its first request.
+pub const FIRST_REQUEST: Duration = Duration::from_secs(10);
+/// How long a connection may stay without a request, or with an answer unread.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Connections that the kernel queues for one listener.
+pub const BACKLOG: i32 = 4_096;
+/// Messages that a live client may send at once.
+pub const LIVE_BURST: u16 = 400;
+/// Messages a second that a live client may send for long.
+pub const LIVE_RATE: u16 = 20;
+/// Bad messages after which a live connection is closed.
+pub const LIVE_STRIKES: u8 = 10;
+/// Error messages that wait for one live client; more are dropped.
+pub const LIVE_ERRORS: usize = 8;
+/// Frames of one event that are kept encoded for clients that are at the same rev.
+pub const FRAMES_PER_EVENT: usize = 8;
+/// Bytes that the kernel takes from an edge for a live client ahead of what it sends.
+pub const LIVE_UNSENT_BYTES: u32 = 16 << 10;
+/// How long a live connection may take to answer a close.
+pub const CLOSE_GRACE: Duration = Duration::from_secs(5);
+/// The range that the jittered `reconnect_after_ms` is drawn from.
+pub const RECONNECT_AFTER_MS: std::ops::RangeInclusive<u32> = 500..=10_000;
+
+/// How long an edge waits for a connection to a core.
+pub const CORE_CONNECT: Duration = Duration::from_secs(1);
+/// How long an edge waits for a page of a snapshot.
+pub const CORE_FETCH: Duration = Duration::from_secs(10);
+/// How long an edge waits for a core's answer to one forwarded call: longer than a
+/// command may be tried.
+pub const FORWARD_ATTEMPT: Duration = Duration::from_secs(6);
+/// How long an edge tries to forward one call, over all cores.
+pub const FORWARD_DEADLINE: Duration = Duration::from_secs(9);
+/// How long a core that couldn't be reached is tried last.
+pub const CORE_SHUNNED: Duration = Duration::from_secs(1);
+/// Idle connections to one core that an edge keeps.
+pub const CORE_IDLE_CONNECTIONS: usize = 256;
+/// How long an edge keeps an idle connection to a core.
+pub const KEEP_ALIVE_TO_CORE: Duration = Duration::from_secs(30);
+/// Bytes of one answer of a core that an edge takes.
+pub const CORE_ANSWER_BYTES: usize = 16 << 20;
+/// How long a client may take to send a body.
+pub const BODY_PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes of a request's path and query.
+pub const URI_BYTES: usize = 4 << 10;
+/// Bytes of a request's header names and values.
+pub const HEADERS_BYTES: usize = 12 << 10;
+/// Bytes of the feed that an edge holds while it loads a snapshot.
+pub const FEED_HELD_BYTES: usize = 64 << 20;
+/// Bytes of one message of the feed.
+pub const FEED_MESSAGE_BYTES: usize = 8 << 20;
+/// The shortest and the longest wait before an edge connects to a feed again.
+pub const FEED_RETRY: std::ops::Range<Duration> =
+    Duration::from_millis(50)..Duration::from_millis(500);
+/// How long a feed may be silent before an edge tries another core.
+pub const FEED_SILENCE: Duration = Duration::from_secs(2);
+/// Changes of one event that are kept while its cell is loaded; more begin it anew.
+pub const CHANGES_WHILE_LOADING: usize = 16_384;
+/// How often a snapshot that is older than the feed's position is fetched again.
+pub const SNAPSHOT_TRIES: u32 = 20;
+/// How long until a snapshot that is older than the feed's position is fetched again.
+pub const SNAPSHOT_RETRY: Duration = Duration::from_millis(50);
+/// Events that an edge loads at once, ahead of being asked for them.
+pub const LOADS_AHEAD: usize = 4;

@@ -43,9 +43,24 @@ impl Feed {
     /// When the store fails.
     pub async fn open(store: &AnyStore) -> Result<Self, Failure> {
         let began = Instant::now();
-        let page = store.log_after(Rev { epoch: u32::MAX, ..Rev::default() }, 1).await?;
-        let read = watch::channel(Read { head: page.head, began }).0;
-        Ok(Self { ring: Arc::new(Mutex::new(Ring::new(page.head))), read: Arc::new(read) })
+        let page = store
+            .log_after(
+                Rev {
+                    epoch: u32::MAX,
+                    ..Rev::default()
+                },
+                1,
+            )
+            .await?;
+        let read = watch::channel(Read {
+            head: page.head,
+            began,
+        })
+        .0;
+        Ok(Self {
+            ring: Arc::new(Mutex::new(Ring::new(page.head))),
+            read: Arc::new(read),
+        })
     }
 
     /// The log's end, and when it was read; wakes whoever waits for news.
@@ -66,11 +81,19 @@ impl Feed {
             let began = Instant::now();
             match store.log_after(tail, limits::FEED_FRAME_BYTES).await {
                 Ok(page) => {
-                    let more = page.records.last().is_some_and(|(last, _)| *last < page.head);
+                    let more = page
+                        .records
+                        .last()
+                        .is_some_and(|(last, _)| *last < page.head);
                     self.with_ring(|ring| ring.extend(&page));
-                    metrics.log_head.set(i64::try_from(page.head.position.sequence()).unwrap_or(i64::MAX));
+                    metrics
+                        .log_head
+                        .set(i64::try_from(page.head.position.sequence()).unwrap_or(i64::MAX));
                     if !more {
-                        self.read.send_replace(Read { head: page.head, began });
+                        self.read.send_replace(Read {
+                            head: page.head,
+                            began,
+                        });
                         store.wait(page.head, limits::FEED_HEARTBEAT).await;
                     }
                 }

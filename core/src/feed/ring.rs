@@ -31,7 +31,12 @@ pub enum Behind {
 impl Ring {
     /// Nothing remembered yet behind a head.
     pub fn new(head: Rev) -> Self {
-        Self { oldest: head, newest: head, records: VecDeque::new(), bytes: 0 }
+        Self {
+            oldest: head,
+            newest: head,
+            records: VecDeque::new(),
+            bytes: 0,
+        }
     }
 
     /// The rev up to which everything is known.
@@ -43,15 +48,24 @@ impl Ring {
     /// the bounds. A page of another epoch, or with a hole, begins anew.
     pub fn extend(&mut self, page: &LogPage) {
         if page.head.epoch != self.newest.epoch || page.oldest > self.newest {
-            *self = Self::new(page.records.first().map_or(page.head, |_| page.oldest.max(self.newest)));
+            *self = Self::new(
+                page.records
+                    .first()
+                    .map_or(page.head, |_| page.oldest.max(self.newest)),
+            );
             self.newest = self.oldest;
         }
-        for (rev, record) in page.records.iter().filter(|(rev, _)| *rev > self.newest) {
+        let known = self.newest;
+        for (rev, record) in page.records.iter().filter(|(rev, _)| *rev > known) {
             self.newest = *rev;
             self.bytes += record.len();
             self.records.push_back((*rev, record.clone()));
-            while self.records.len() > limits::FEED_RING_RECORDS || self.bytes > limits::FEED_RING_BYTES {
-                let Some((rev, record)) = self.records.pop_front() else { break };
+            while self.records.len() > limits::FEED_RING_RECORDS
+                || self.bytes > limits::FEED_RING_BYTES
+            {
+                let Some((rev, record)) = self.records.pop_front() else {
+                    break;
+                };
                 self.bytes -= record.len();
                 self.oldest = rev;
             }
@@ -73,7 +87,10 @@ impl Ring {
 
     /// The checksum of the record at a rev, if it is remembered.
     pub fn checksum_at(&self, rev: Rev) -> Option<u64> {
-        let at = self.records.binary_search_by_key(&rev, |(rev, _)| *rev).ok()?;
+        let at = self
+            .records
+            .binary_search_by_key(&rev, |(rev, _)| *rev)
+            .ok()?;
         Some(checksum(&self.records[at].1))
     }
 }
@@ -89,7 +106,11 @@ pub fn frame(from: Rev, records: impl Iterator<Item = (Rev, Bytes)>) -> Option<F
         taken.push((rev, record));
     }
     let to = taken.last()?.0;
-    Some(FeedFrame::Records { from, to, records: taken })
+    Some(FeedFrame::Records {
+        from,
+        to,
+        records: taken,
+    })
 }
 
 #[cfg(test)]
@@ -99,13 +120,22 @@ mod tests {
     use super::*;
 
     fn rev(number: u64) -> Rev {
-        Rev { epoch: 1, position: Position::from_sequence(number) }
+        Rev {
+            epoch: 1,
+            position: Position::from_sequence(number),
+        }
     }
 
     fn page(numbers: std::ops::RangeInclusive<u64>, bytes: usize) -> LogPage {
         let head = rev(*numbers.end());
-        let records = numbers.map(|number| (rev(number), Bytes::from(vec![0; bytes]))).collect();
-        LogPage { records, oldest: rev(0), head }
+        let records = numbers
+            .map(|number| (rev(number), Bytes::from(vec![0; bytes])))
+            .collect();
+        LogPage {
+            records,
+            oldest: rev(0),
+            head,
+        }
     }
 
     #[test]
@@ -113,7 +143,9 @@ mod tests {
         let mut ring = Ring::new(rev(10));
         ring.extend(&page(11..=20, 100));
         for position in 10..20 {
-            let Behind::Frame(FeedFrame::Records { from, to, records }) = ring.behind(rev(position)) else {
+            let Behind::Frame(FeedFrame::Records { from, to, records }) =
+                ring.behind(rev(position))
+            else {
                 panic!("nothing behind {position}");
             };
             assert_eq!((from, to), (rev(position), rev(20)));
@@ -132,7 +164,9 @@ mod tests {
         ring.extend(&page(1..=200, half_frame));
         assert!(ring.bytes <= limits::FEED_RING_BYTES);
         assert_eq!(ring.behind(rev(0)), Behind::TooFarBack);
-        let Behind::Frame(FeedFrame::Records { records, .. }) = ring.behind(rev(190)) else { panic!("no frame") };
+        let Behind::Frame(FeedFrame::Records { records, .. }) = ring.behind(rev(190)) else {
+            panic!("no frame")
+        };
         assert_eq!(records.len(), 1);
     }
 
@@ -140,8 +174,15 @@ mod tests {
     fn a_new_epoch_begins_anew() {
         let mut ring = Ring::new(rev(0));
         ring.extend(&page(1..=5, 1));
-        let other = |number| Rev { epoch: 2, ..rev(number) };
-        ring.extend(&LogPage { records: vec![(other(1), Bytes::new())], oldest: other(0), head: other(1) });
+        let other = |number| Rev {
+            epoch: 2,
+            ..rev(number)
+        };
+        ring.extend(&LogPage {
+            records: vec![(other(1), Bytes::new())],
+            oldest: other(0),
+            head: other(1),
+        });
         assert_eq!(ring.newest(), other(1));
         assert_eq!(ring.behind(rev(5)), Behind::TooFarBack);
         assert_eq!(ring.checksum_at(rev(5)), None);

@@ -25,12 +25,18 @@ type Ended = Box<dyn std::error::Error + Send + Sync>;
 /// The settings of the feed's WebSocket.
 pub fn websocket() -> WebSocketConfig {
     let frame = Some(4 * limits::FEED_FRAME_BYTES);
-    WebSocketConfig::default().max_message_size(frame).max_frame_size(frame)
+    WebSocketConfig::default()
+        .max_message_size(frame)
+        .max_frame_size(frame)
 }
 
 /// Feeds one edge until it goes away or stops reading.
-pub async fn serve<S>(feed: &Feed, store: &AnyStore, metrics: &Metrics, mut socket: WebSocketStream<S>)
-where
+pub async fn serve<S>(
+    feed: &Feed,
+    store: &AnyStore,
+    metrics: &Metrics,
+    mut socket: WebSocketStream<S>,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     metrics.feed_edges.inc();
@@ -49,11 +55,28 @@ async fn converse<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Some(first) = tokio::time::timeout(PATIENCE, socket.next()).await? else { return Ok(()) };
+    let Some(first) = tokio::time::timeout(PATIENCE, socket.next()).await? else {
+        return Ok(());
+    };
     let join: Join = parterre_domain::decode(&first?.into_data())?;
     // A fresh read: what this core knows of the log may be older than what the edge has.
-    let page = store.log_after(Rev { epoch: u32::MAX, ..Rev::default() }, 1).await?;
-    send(socket, &FeedFrame::Hello { oldest: page.oldest, newest: page.head }).await?;
+    let page = store
+        .log_after(
+            Rev {
+                epoch: u32::MAX,
+                ..Rev::default()
+            },
+            1,
+        )
+        .await?;
+    send(
+        socket,
+        &FeedFrame::Hello {
+            oldest: page.oldest,
+            newest: page.head,
+        },
+    )
+    .await?;
     let mut position = match join.since {
         Some((rev, sum)) if holds(feed, store, rev, sum).await? => rev,
         _ => {
@@ -96,7 +119,9 @@ where
             Behind::TooFarBack => {
                 let page = store.log_after(position, limits::FEED_FRAME_BYTES).await?;
                 let whole = page.oldest <= position && page.head.epoch == position.epoch;
-                let records = whole.then(|| frame(position, page.records.into_iter())).flatten();
+                let records = whole
+                    .then(|| frame(position, page.records.into_iter()))
+                    .flatten();
                 records.unwrap_or_else(|| {
                     metrics.feed_resyncs.inc();
                     FeedFrame::Resync { from: page.head }
@@ -114,7 +139,11 @@ where
 
 /// Tells where the log ends, if that was read a short while ago and the edge has been
 /// sent everything up to there.
-async fn heartbeat<S>(socket: &mut WebSocketStream<S>, read: Read, position: Rev) -> Result<(), Ended>
+async fn heartbeat<S>(
+    socket: &mut WebSocketStream<S>,
+    read: Read,
+    position: Rev,
+) -> Result<(), Ended>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -123,7 +152,14 @@ where
         return Ok(());
     }
     let age_ms = u32::try_from(age.as_millis()).unwrap_or(u32::MAX);
-    send(socket, &FeedFrame::Heartbeat { head: position, age_ms }).await
+    send(
+        socket,
+        &FeedFrame::Heartbeat {
+            head: position,
+            age_ms,
+        },
+    )
+    .await
 }
 
 /// Whether this log has exactly the record that the edge applied last.

@@ -1,0 +1,135 @@
+//! Audits a whole store: every invariant, every ticket.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use parterre_domain::invariants::{self, Breach};
+use parterre_domain::state::Rows;
+use parterre_domain::wire::feed::decode_record;
+use parterre_domain::{EventId, Position, TicketId, TicketState, Timestamp, keys, limits};
+
+use crate::store::any::AnyStore;
+use crate::store::{Failure, Snapshot, Store};
+
+/// What an audit found.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Every breach of an invariant.
+    pub breaches: Vec<Breach>,
+    /// What is wrong with the log.
+    pub log: Vec<String>,
+    /// How many entries the store has.
+    pub entries: usize,
+    /// How many records the log has.
+    pub records: usize,
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    pub fn is_clean(&self) -> bool {
+        self.breaches.is_empty() && self.log.is_empty()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.breaches
+            .iter()
+            .try_for_each(|breach| writeln!(f, "{breach}"))?;
+        self.log
+            .iter()
+            .try_for_each(|what| writeln!(f, "log: {what}"))?;
+        let found = self.breaches.len() + self.log.len();
+        write!(
+            f,
+            "{} entries, {} log records, {found} breaches",
+            self.entries, self.records
+        )
+    }
+}
+
+/// Audits a store at one version.
+///
+/// # Errors
+///
+/// When the store fails.
+pub async fn check(store: &AnyStore, now: Timestamp) -> Result<Report, Failure> {
+    let rows = rows(store).await?;
+    let mut report = Report {
+        breaches: invariants::breaches(&rows, now),
+        entries: rows.0.len(),
+        ..Report::default()
+    };
+    log(&rows, &mut report);
+    Ok(report)
+}
+
+/// Everything a store holds, at one version.
+///
+/// # Errors
+///
+/// When the store fails.
+pub async fn rows(store: &AnyStore) -> Result<Rows, Failure> {
+    let snapshot = store.snapshot().await?;
+    let mut rows = Rows::default();
+    let mut range = keys::Range {
+        start: Vec::new(),
+        end: vec![u8::MAX],
+    };
+    loop {
+        let read = snapshot.range(&range, limits::ROWS_PER_READ).await?;
+        let more = read.len() == limits::ROWS_PER_READ;
+        if let Some((last, _)) = read.last() {
+            range = range.after(last);
+        }
+        rows.0.extend(read);
+        if !more {
+            return Ok(rows);
+        }
+    }
+}
+
+/// The log has no hole, and each ticket that it names is last in the state that the
+/// ticket's record has.
+fn log(rows: &Rows, report: &mut Report) {
+    let low = rows
+        .0
+        .get(keys::LOW_WATER)
+        .and_then(|value| value.as_slice().try_into().ok());
+    let mut before = low.map_or(Position::default(), Position).sequence();
+    let mut last: BTreeMap<(EventId, TicketId), TicketState> = BTreeMap::new();
+    for (key, value) in rows.range(&keys::Range::prefix(&[keys::LOG])) {
+        let Some(position) = keys::position_of(key).map(Position::sequence) else {
+            continue;
+        };
+        if position != before + 1 {
+            report
+                .log
+                .push(format!("record {} follows record {before}", position));
+        }
+        before = position;
+        report.records += 1;
+        match decode_record(value) {
+            Ok(record) => {
+                for change in record.events {
+                    let states = change.tickets.into_iter();
+                    last.extend(states.map(|(ticket, state)| ((change.event, ticket), state)));
+                }
+            }
+            Err(error) => report
+                .log
+                .push(format!("record {position} can't be read: {error}")),
+        }
+    }
+    for ((event, ticket), state) in last {
+        let value = rows.0.get(&keys::ticket(event, ticket));
+        let held: Option<parterre_domain::state::TicketRecord> =
+            value.and_then(|value| parterre_domain::decode(value).ok());
+        let now = parterre_domain::state::TicketRecord::state_of(held.as_ref());
+        if now != state {
+            report.log.push(format!(
+                "ticket {ticket} of event {event} is {now:?}, but the log ends with {state:?}"
+            ));
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! How outcomes become responses, in one place; and who may ask.
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use parterre_domain::wire::feed::SECRET_HEADER;
+use parterre_domain::{Problem, Rev, Slug, limits};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::context::Context;
+use crate::lane::Rejected;
+use crate::store::Failure;
+
+/// The header that says which rev a response shows.
+pub(super) const REV: HeaderName = HeaderName::from_static("parterre-rev");
+
+/// A response that says no.
+#[derive(Debug)]
+pub(super) struct Failed(Box<Problem>);
+
+/// What handlers give.
+pub(super) type Reply = Result<Response, Failed>;
+
+impl From<Problem> for Failed {
+    fn from(problem: Problem) -> Self {
+        Self(Box::new(problem))
+    }
+}
+
+impl From<Rejected> for Failed {
+    fn from(rejected: Rejected) -> Self {
+        let detail = rejected.to_string();
+        Self(Box::new(match rejected {
+            Rejected::Refused(refusal) => Problem::from(&refusal),
+            Rejected::Busy => Slug::Busy.problem(detail),
+            Rejected::Unavailable => Slug::CoreUnavailable.problem(detail),
+            Rejected::OutcomeUnknown => {
+                Slug::OutcomeUnknown.problem("repeat the request with the same Idempotency-Key")
+            }
+            Rejected::Broken(_) => {
+                tracing::error!(detail, "a command couldn't be decided");
+                Slug::Internal.problem("something broke; the operators have been told")
+            }
+        }))
+    }
+}
+
+impl From<parterre_domain::Refusal> for Failed {
+    fn from(refusal: parterre_domain::Refusal) -> Self {
+        Self(Box::new(Problem::from(&refusal)))
+    }
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        tracing::error!(%failure, "a read failed");
+        Self(Box::new(
+            Slug::CoreUnavailable.problem("the store doesn't answer"),
+        ))
+    }
+}
+
+impl IntoResponse for Failed {
+    fn into_response(self) -> Response {
+        let status =
+            StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, self.0.to_json()).into_response();
+        let json = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
+        if let Some(seconds) = self.0.retry_after {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// A JSON body under a status, perhaps with the rev that it shows.
+pub(super) fn json(status: StatusCode, body: &impl Serialize, rev: Option<Rev>) -> Reply {
+    let bytes = serde_json::to_vec(body).map_err(|error| {
+        tracing::error!(%error, "a response couldn't be written");
+        Slug::Internal.problem("something broke; the operators have been told")
+    })?;
+    let mut response = (status, bytes).into_response();
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(rev) = rev.and_then(|rev| HeaderValue::try_from(rev.to_string()).ok()) {
+        headers.insert(REV, rev);
+    }
+    Ok(response)
+}
+
+/// Bytes as [`parterre_domain::encode`] makes them, for an edge.
+pub(super) fn encoded(body: &impl Serialize) -> Response {
+    let kind = HeaderValue::from_static("application/msgpack");
+    (
+        [(header::CONTENT_TYPE, kind)],
+        parterre_domain::encode(body),
+    )
+        .into_response()
+}
+
+/// The whole body of a request, within a bound and a time.
+pub(super) async fn body(request: Request, limit: usize) -> Result<Bytes, Failed> {
+    let too_large = || Slug::TooLarge.problem(format!("the body may have {limit} bytes"));
+    let declared = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
+    if declared.is_some_and(|length: usize| length > limit) {
+        return Err(too_large().into());
+    }
+    let read = Bytes::from_request(
+        request.map(|body| Body::new(http_body_util::Limited::new(body, limit))),
+        &(),
+    );
+    match tokio::time::timeout(limits::BODY_TIMEOUT, read).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            Err(too_large().into())
+        }
+        Ok(Err(error)) => Err(Slug::Malformed
+            .problem(format!("the body broke off: {error}"))
+            .into()),
+        Err(_) => Err(Slug::Malformed.problem("the body came too slowly").into()),
+    }
+}
+
+/// A JSON body of a request. An empty one stands for `{}`.
+pub(super) async fn read_json<T: DeserializeOwned>(request: Request) -> Result<(T, Bytes), Failed> {
+    let bytes = body(request, limits::BODY_BYTES).await?;
+    let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+    match serde_json::from_slice(text) {
+        Ok(value) => Ok((value, bytes)),
+        Err(error) => Err(Slug::Malformed.problem(error.to_string()).into()),
+    }
+}
+
+/// The query of a request; what can't be read is answered as a problem.
+pub(super) struct Params<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failed> {
+        match Query::try_from_uri(&parts.uri) {
+            Ok(Query(params)) => Ok(Self(params)),
+            Err(error) => Err(Slug::Malformed.problem(error.body_text()).into()),
+        }
+    }
+}
+
+/// An id out of a path; one that can't be an id names nothing.
+pub(super) fn id<T: std::str::FromStr>(text: &str, what: &'static str) -> Result<T, Failed> {
+    text.parse()
+        .map_err(|_| parterre_domain::Refusal::NotFound(what).into())
+}
+
+/// The token in `Authorization: Bearer`.
+pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, Failed> {
+    let value = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let token = value
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    match token {
+        Some((_, token)) => Ok(token.trim()),
+        None => Err(Slug::Unauthorized
+            .problem("send Authorization: Bearer and the token")
+            .into()),
+    }
+}
+
+/// Lets administrators pass.
+pub(super) async fn administrators_only(
+    State(context): State<Context>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let known = bearer(request.headers()).map(|token| {
+        let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let matches = context
+            .config
+            .admin_tokens
+            .iter()
+            .map(|known| known.hash.ct_eq(&hash));
+        bool::from(matches.fold(subtle::Choice::from(0), |found, same| found | same))
+    });
+    match known {
+        Ok(true) => next.run(request).await,
+        Ok(false) => {
+            Failed::from(Slug::Forbidden.problem("no administrator has this token")).into_response()
+        }
+        Err(failed) => failed.into_response(),
+    }
+}
+
+/// Lets edges pass.
+pub(super) async fn cluster_only(
+    State(context): State<Context>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let given = request
+        .headers()
+        .get(SECRET_HEADER)
+        .map_or(&b""[..], HeaderValue::as_bytes);
+    if bool::from(given.ct_eq(context.config.cluster_secret.as_bytes())) {
+        next.run(request).await
+    } else {
+        let detail = "only edges with the cluster's secret call this; ask an edge";
+        Failed::from(Slug::Forbidden.problem(detail)).into_response()
+    }
+}
+
+/// Random bytes as a header.
+pub(super) fn hex_header(bytes: [u8; 16]) -> HeaderValue {
+    let text = crate::snapshot::to_hex(&bytes);
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("none"))
+}

@@ -1,0 +1,235 @@
+//! The public API's writes, and its reads of reservations, as edges forward them.
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use parterre_domain::command::{Answer, Command, Idempotency, Reserve};
+use parterre_domain::wire::api::{CheckoutRequest, Reservation, ReserveRequest};
+use parterre_domain::wire::feed::RESERVATION_HEADER;
+use parterre_domain::{
+    EventId, EventRecord, Layout, Refusal, ReservationId, ReservationRecord, ReservedTicket, Slug,
+    TicketId, Token, limits,
+};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::answer::{Failed, Reply, bearer, body, id, json, read_json};
+use crate::context::Context;
+use crate::driver::fresh;
+use crate::lane::Committed;
+use crate::payment::WebhookError;
+use crate::planning::BestRequest;
+
+pub(super) fn routes() -> Router<Context> {
+    Router::new()
+        .route("/v1/events/{id}/reservations", post(reserve))
+        .route("/v1/reservations/{id}", get(show).delete(release))
+        .route("/v1/reservations/{id}/checkout", post(checkout))
+        .route("/v1/payments/{provider}/webhook", post(webhook))
+}
+
+async fn reserve(
+    State(context): State<Context>,
+    Path(event): Path<String>,
+    request: Request,
+) -> Reply {
+    let event: EventId = id(&event, "event")?;
+    let reservation = reservation_id(request.headers(), &context)?;
+    let key = idempotency_key(request.headers())?;
+    let (wish, bytes): (ReserveRequest, _) = read_json(request).await?;
+    let idempotency = key.map(|key| Idempotency {
+        key,
+        fingerprint: Sha256::digest(&bytes).into(),
+    });
+    let token = Token::new(
+        [fresh(), fresh()]
+            .as_flattened()
+            .try_into()
+            .unwrap_or_default(),
+    );
+    let (record, layout) = context
+        .layouts
+        .get(event)
+        .await?
+        .ok_or(Refusal::NotFound("event"))?;
+    let committed = match (wish.tickets, wish.best) {
+        (Some(tickets), None) => {
+            let tickets = with_tiers(&layout, tickets);
+            let reserve = Reserve {
+                event,
+                reservation,
+                token,
+                tickets,
+                idempotency,
+            };
+            context.lanes.submit(Command::Reserve(reserve)).await?
+        }
+        (None, Some(wish)) => {
+            context
+                .lanes
+                .reserve_best(BestRequest {
+                    event,
+                    reservation,
+                    token,
+                    wish,
+                    idempotency,
+                })
+                .await?
+        }
+        (Some(_), Some(_)) | (None, None) => {
+            return Err(Refusal::invalid("tickets", "send either tickets or best").into());
+        }
+    };
+    created(&record, &layout, committed)
+}
+
+fn created(event: &EventRecord, layout: &Layout, committed: Committed) -> Reply {
+    let (Answer::Reservation(record) | Answer::Replayed(record)) = committed.answer else {
+        return Err(Slug::Internal
+            .problem("something broke; the operators have been told")
+            .into());
+    };
+    let mut response = json(
+        StatusCode::CREATED,
+        &Reservation::new(&record, event, layout, true),
+        Some(committed.rev),
+    )?;
+    let location = HeaderValue::try_from(format!("/v1/reservations/{}", record.id));
+    response
+        .headers_mut()
+        .extend(location.map(|location| (header::LOCATION, location)));
+    Ok(response)
+}
+
+/// Each ticket with its tier. One that the event doesn't have gets any: the rule refuses
+/// it by its number.
+fn with_tiers(layout: &Layout, tickets: Vec<TicketId>) -> Vec<ReservedTicket> {
+    let tickets = tickets.into_iter().take(limits::TICKETS_PER_COMMAND);
+    tickets
+        .map(|id| ReservedTicket {
+            id,
+            tier: layout.tier_of(id).unwrap_or(0),
+        })
+        .collect()
+}
+
+async fn show(
+    State(context): State<Context>,
+    Path(reservation): Path<String>,
+    headers: HeaderMap,
+) -> Reply {
+    let record = owned(&context, &reservation, &headers).await?;
+    let (event, layout) = context
+        .layouts
+        .get(record.event)
+        .await?
+        .ok_or(Refusal::NotFound("reservation"))?;
+    json(
+        StatusCode::OK,
+        &Reservation::new(&record, &event, &layout, false),
+        None,
+    )
+}
+
+async fn release(
+    State(context): State<Context>,
+    Path(reservation): Path<String>,
+    headers: HeaderMap,
+) -> Reply {
+    let record = owned(&context, &reservation, &headers).await?;
+    context.payments.release(&record).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn checkout(
+    State(context): State<Context>,
+    Path(reservation): Path<String>,
+    request: Request,
+) -> Reply {
+    let record = owned(&context, &reservation, request.headers()).await?;
+    let (checkout, _): (CheckoutRequest, _) = read_json(request).await?;
+    json(
+        StatusCode::OK,
+        &context.payments.checkout(&record, checkout).await?,
+        None,
+    )
+}
+
+async fn webhook(
+    State(context): State<Context>,
+    Path(provider): Path<String>,
+    request: Request,
+) -> Reply {
+    let headers = request.headers().clone();
+    let bytes = body(request, limits::BODY_BYTES).await?;
+    let taken: Result<(), WebhookError> =
+        context.payments.webhook(&provider, &headers, &bytes).await;
+    match taken {
+        Ok(()) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Err(WebhookError::NoProvider) => Err(Refusal::NotFound("payment provider").into()),
+        Err(WebhookError::Signature(bad)) => Err(Slug::Malformed.problem(bad.to_string()).into()),
+        Err(WebhookError::Rejected(rejected)) => Err(rejected.into()),
+    }
+}
+
+/// A reservation whose token the asker has.
+async fn owned(
+    context: &Context,
+    reservation: &str,
+    headers: &HeaderMap,
+) -> Result<ReservationRecord, Failed> {
+    let given = bearer(headers)?;
+    let reservation: ReservationId = id(reservation, "reservation")?;
+    let record = context
+        .payments
+        .find(reservation)
+        .await?
+        .ok_or(Refusal::NotFound("reservation"))?;
+    let token: Option<Token> = given.parse().ok();
+    let right =
+        token.is_some_and(|token| bool::from(token.as_bytes().ct_eq(record.token.as_bytes())));
+    if right {
+        Ok(record)
+    } else {
+        Err(Slug::Forbidden
+            .problem("the token isn't this reservation's")
+            .into())
+    }
+}
+
+/// The id that the edge minted; a core that is asked directly mints one itself.
+fn reservation_id(headers: &HeaderMap, context: &Context) -> Result<ReservationId, Failed> {
+    match headers.get(RESERVATION_HEADER) {
+        Some(value) => id(value.to_str().unwrap_or_default(), "reservation"),
+        None => Ok(ReservationId::new(
+            context.clock.now(),
+            u128::from_be_bytes(fresh()),
+        )),
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failed> {
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = value.to_str().ok().filter(|key| {
+        limits::IDEMPOTENCY_KEY_CHARS.contains(&key.len())
+            && key.bytes().all(|byte| byte.is_ascii_graphic())
+    });
+    match key {
+        Some(key) => Ok(Some(key.to_owned())),
+        None => {
+            let (low, high) = (
+                limits::IDEMPOTENCY_KEY_CHARS.start(),
+                limits::IDEMPOTENCY_KEY_CHARS.end(),
+            );
+            Err(Refusal::invalid(
+                "Idempotency-Key",
+                format!("must be {low} to {high} visible ASCII characters"),
+            )
+            .into())
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The sandbox provider's hosted page, as plain as can be.
+
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use parterre_domain::ReservationId;
+use parterre_domain::sandbox::{Behaviour, SandboxSession, SandboxState};
+use serde::Deserialize;
+
+use crate::context::Context;
+use crate::lane::Rejected;
+
+/// `/sandbox/{session}` and what its buttons post to.
+pub fn routes() -> Router<Context> {
+    Router::new()
+        .route("/sandbox/{session}", get(show))
+        .route("/sandbox/{session}/pay", post(pay))
+        .route("/sandbox/{session}/decline", post(decline))
+}
+
+#[derive(Deserialize)]
+struct How {
+    #[serde(default)]
+    behave: Behaviour,
+}
+
+async fn show(State(context): State<Context>, Path(id): Path<String>) -> Response {
+    match find(&context, &id).await {
+        Ok(session) => page(&context, &session, ""),
+        Err(refused) => refused,
+    }
+}
+
+async fn decline(State(context): State<Context>, Path(id): Path<String>) -> Response {
+    match find(&context, &id).await {
+        Ok(session) => page(
+            &context,
+            &session,
+            "The card was declined. Nothing was charged; you can try again.",
+        ),
+        Err(refused) => refused,
+    }
+}
+
+async fn pay(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+    Query(how): Query<How>,
+    headers: HeaderMap,
+) -> Response {
+    let session = match find(&context, &id).await {
+        Ok(session) => session,
+        Err(refused) => return refused,
+    };
+    let paid = context.payments.sandbox.pay(&session, how.behave).await;
+    let json = headers
+        .get(header::ACCEPT)
+        .is_some_and(|accept| accept.as_bytes() == b"application/json");
+    match paid {
+        Ok(session) if json => Json(serde_json::json!({ "state": session.state })).into_response(),
+        Ok(session) => Redirect::to(&session.success_url).into_response(),
+        Err(Rejected::Refused(_)) if json => {
+            let state = context.payments.sandbox.state(&session);
+            (
+                StatusCode::CONFLICT,
+                Json(serde_json::json!({ "state": state })),
+            )
+                .into_response()
+        }
+        Err(Rejected::Refused(refusal)) => page(&context, &session, &refusal.to_string()),
+        Err(rejected) => (StatusCode::SERVICE_UNAVAILABLE, rejected.to_string()).into_response(),
+    }
+}
+
+async fn find(context: &Context, id: &str) -> Result<SandboxSession, Response> {
+    let missing = || (StatusCode::NOT_FOUND, "There is no such payment session.").into_response();
+    let id: ReservationId = id.parse().map_err(|_| missing())?;
+    match context.payments.sandbox.find(id).await {
+        Ok(session) => session.ok_or_else(missing),
+        Err(failure) => Err((StatusCode::SERVICE_UNAVAILABLE, failure.to_string()).into_response()),
+    }
+}
+
+fn page(context: &Context, session: &SandboxSession, notice: &str) -> Response {
+    let state = context.payments.sandbox.state(session);
+    let id = session.reservation;
+    let said = match state {
+        SandboxState::Open => "",
+        SandboxState::Paid => "This was paid. You can close the page.",
+        SandboxState::Refunded => "This was paid, and the money went back.",
+        SandboxState::Closed => "This session is closed. Nothing was charged.",
+    };
+    let button = |path: &str, text: &str| {
+        format!("<form method=post action=\"/sandbox/{id}/{path}\"><button>{text}</button></form>")
+    };
+    let buttons = match state {
+        SandboxState::Open => [
+            button("pay", "Pay"),
+            button("pay?behave=late", "Pay; the shop hears of it late"),
+            button("pay?behave=double", "Pay; the shop hears of it twice"),
+            button("pay?behave=silent", "Pay; the shop never hears of it"),
+            button("decline", "Let the card be declined"),
+            format!(
+                "<p><a href=\"{}\">Walk away</a></p>",
+                escape(&session.cancel_url)
+            ),
+        ]
+        .concat(),
+        SandboxState::Paid | SandboxState::Refunded | SandboxState::Closed => {
+            format!(
+                "<p><a href=\"{}\">Back to the shop</a></p>",
+                escape(&session.success_url)
+            )
+        }
+    };
+    let (amount, expires_at) = (amount(session), session.expires_at);
+    let notice = escape(notice);
+    let html = format!(
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
+         <title>Sandbox payment</title><style>body{{font:1rem/1.5 system-ui;max-width:30rem;margin:2rem auto;\
+         padding:0 1rem}}button{{font:inherit;padding:.5rem 1rem;margin:.25rem 0}}</style>\
+         <h1>Sandbox payment</h1><p>No money moves here. To pay: <strong>{amount}</strong>, until {expires_at}.</p>\
+         <p role=status><strong>{notice} {said}</strong></p>{buttons}</html>"
+    );
+    ([(header::CACHE_CONTROL, "no-store")], Html(html)).into_response()
+}
+
+fn amount(session: &SandboxSession) -> String {
+    let currency = session.currency;
+    let minor = session.amount.0;
+    match currency.decimals() {
+        0 => format!("{minor} {currency}"),
+        decimals => {
+            let one = 10_i64.pow(decimals);
+            let width = decimals as usize;
+            format!("{}.{:0width$} {currency}", minor / one, minor % one)
+        }
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}

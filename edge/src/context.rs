@@ -1,0 +1,78 @@
+//! What all parts of an edge share.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+use crate::catalog::Catalog;
+use crate::cells::{Cells, Sources};
+use crate::config::Config;
+use crate::cores::Cores;
+use crate::forward::Forwarder;
+use crate::freshness::Freshness;
+use crate::http::Lists;
+use crate::metrics::Metrics;
+use crate::signals::Signals;
+
+/// What all parts of an edge share; immutable, each part looks after its own changes.
+#[derive(Debug)]
+pub struct Edge {
+    /// As told at the start.
+    pub config: Config,
+    /// The events that are held.
+    pub cells: Cells,
+    /// Every published event.
+    pub catalog: Arc<Catalog>,
+    /// How late the edge may be.
+    pub freshness: Arc<Freshness>,
+    /// What shards are told.
+    pub signals: Signals,
+    /// The cores.
+    pub cores: Arc<Cores>,
+    /// What cores answer.
+    pub forwarder: Forwarder,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// The runtime of everything that isn't a shard.
+    pub background: Handle,
+    /// Told when there may be events to load ahead.
+    pub(crate) ahead: Notify,
+    pub(crate) lists: Lists,
+}
+
+impl Edge {
+    /// An edge that knows nothing yet. Loads and long renderings will run on the runtime
+    /// behind `background`.
+    ///
+    /// # Errors
+    ///
+    /// When a setting can't be used.
+    pub fn new(config: Config, background: Handle) -> Result<Arc<Self>, crate::BadConfig> {
+        let metrics = Arc::new(Metrics::new()?);
+        let catalog = Arc::<Catalog>::default();
+        let freshness = Arc::new(Freshness::new(Instant::now()));
+        let cores = Arc::new(Cores::new(&config.cores, &config.cluster_secret)?);
+        let sources = Sources {
+            cores: Arc::clone(&cores),
+            catalog: Arc::clone(&catalog),
+            freshness: Arc::clone(&freshness),
+            metrics: Arc::clone(&metrics),
+            background: background.clone(),
+        };
+        Ok(Arc::new(Self {
+            cells: Cells::new(config.cache_bytes, sources),
+            forwarder: Forwarder::new(Arc::clone(&cores), Arc::clone(&metrics)),
+            lists: Lists::new(config.cache_bytes / 16),
+            signals: Signals::new(config.shards),
+            config,
+            catalog,
+            freshness,
+            cores,
+            metrics,
+            background,
+            ahead: Notify::new(),
+        }))
+    }
+}

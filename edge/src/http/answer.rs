@@ -1,0 +1,144 @@
+//! Answers: bodies with their tags and cache headers, and problems.
+
+use std::sync::Arc;
+
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+
+use parterre_domain::{Problem, Slug};
+
+use super::Body;
+use crate::render;
+
+/// The rev that a body is true for.
+const REV: HeaderName = HeaderName::from_static("parterre-rev");
+/// For how many seconds the edge hasn't been confirmed up to date.
+const STALE: HeaderName = HeaderName::from_static("parterre-stale");
+/// Names a request in every log that it passes.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+
+/// What may change: a second, then while it is asked for anew, and for a while when no
+/// edge answers. No `s-maxage`: at a cache that follows RFC 9111 it would forbid the rest.
+pub(crate) const CHANGING: HeaderValue =
+    HeaderValue::from_static("public, max-age=1, stale-while-revalidate=5, stale-if-error=60");
+/// What never changes.
+pub(crate) const IMMUTABLE: HeaderValue = HeaderValue::from_static(
+    "public, max-age=31536000, immutable, stale-while-revalidate=86400, stale-if-error=86400",
+);
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const VARIES: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding");
+
+/// A body that was found, and how long it may be kept.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) body: Arc<render::Body>,
+    pub(crate) cache: HeaderValue,
+}
+
+impl Found {
+    /// The answer to a request with these headers, whose map is used again: the hottest
+    /// answers allocate none.
+    pub(crate) fn into_response(
+        self,
+        mut headers: HeaderMap,
+        stale_seconds: Option<u64>,
+    ) -> Response<Body> {
+        let Self { body, cache } = self;
+        let is_known = matches_any(&headers, &body.etag);
+        headers.clear();
+        headers.insert(ETAG, body.etag.clone());
+        headers.insert(CACHE_CONTROL, cache);
+        headers.insert(VARY, VARIES);
+        headers.insert(REV, body.rev_text.clone());
+        if let Some(seconds) = stale_seconds {
+            headers.insert(STALE, seconds.into());
+        }
+        let mut response = if is_known {
+            let mut response = Response::new(Body::default());
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            response
+        } else {
+            headers.insert(CONTENT_TYPE, JSON);
+            Response::new(body.bytes.clone().into())
+        };
+        *response.headers_mut() = headers;
+        response
+    }
+}
+
+/// Whether `If-None-Match` names a tag: a list of tags or `*`, compared weakly (RFC 9110,
+/// 13.1.2).
+fn matches_any(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    let wanted = etag.as_bytes();
+    headers.get_all(IF_NONE_MATCH).iter().any(|value| {
+        let mut tags = value.as_bytes().split(|&byte| byte == b',');
+        tags.any(|tag| {
+            let tag = tag.trim_ascii();
+            tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == wanted
+        })
+    })
+}
+
+/// A problem as an answer.
+pub(crate) fn problem(problem: &Problem) -> Response<Body> {
+    let mut response = Response::new(Body::from(problem.to_json()));
+    *response.status_mut() =
+        StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, PROBLEM);
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    if let Some(seconds) = problem.retry_after {
+        headers.insert(RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+/// That a path doesn't take a method.
+pub(crate) fn method_not_allowed(allow: &'static str) -> Response<Body> {
+    let detail = format!("this path takes {allow}");
+    let mut response = problem(&Slug::MethodNotAllowed.problem(detail));
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allow));
+    response
+}
+
+/// A page for people.
+pub(crate) fn page(text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    response.headers_mut().insert(CONTENT_TYPE, HTML);
+    response.headers_mut().insert(CACHE_CONTROL, CHANGING);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_found_in_a_list_and_compared_weakly() {
+        let etag = HeaderValue::from_static("\"00ab-d\"");
+        let check = |given: &[&'static str], expected: bool| {
+            let mut headers = HeaderMap::new();
+            for value in given {
+                headers.append(IF_NONE_MATCH, HeaderValue::from_static(value));
+            }
+            assert_eq!(matches_any(&headers, &etag), expected, "{given:?}");
+        };
+        check(&[], false);
+        check(&["\"00ab-d\""], true);
+        check(&["W/\"00ab-d\""], true);
+        check(&["*"], true);
+        check(&["\"x\", \"00ab-d\""], true);
+        check(&["\"x\"", "\"y\",W/\"00ab-d\" "], true);
+        check(&["00ab-d"], false);
+        check(&["\"00ab-a\""], false);
+        check(&["\"00AB-d\""], false);
+        check(&["w/\"00ab-d\""], false);
+        check(&[""], false);
+    }
+}

@@ -1,0 +1,171 @@
+//! Which call a path means. Matched by hand: the hot reads pay for nothing else.
+
+use http::Method;
+
+use parterre_domain::{EventId, ReservationId};
+
+use crate::metrics::RouteLabel;
+
+/// A call of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// The page.
+    Home,
+    /// The list of events.
+    Events,
+    /// One event.
+    Event(EventId),
+    /// Its layout.
+    Layout(EventId),
+    /// Its availability.
+    Availability(EventId),
+    /// Its tickets.
+    Tickets(EventId),
+    /// A new reservation of the event.
+    Reserve(EventId),
+    /// A reservation.
+    Reservation(ReservationId),
+    /// Its checkout.
+    Checkout(ReservationId),
+    /// A payment provider's call.
+    Webhook,
+    /// The sandbox provider's pages.
+    Sandbox,
+    /// The WebSocket, which the shard serves; asked for with another method.
+    Live,
+}
+
+impl Route {
+    /// The call that a path means; none when there is no such path, or an id in it can't
+    /// be one.
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        if let Some(rest) = path.strip_prefix("/v1/events/") {
+            return Self::of_event(rest);
+        }
+        match path {
+            "/" => Some(Self::Home),
+            "/v1/events" => Some(Self::Events),
+            "/v1/live" => Some(Self::Live),
+            _ if path.starts_with("/sandbox/") => Some(Self::Sandbox),
+            _ => Self::of_money(path.strip_prefix("/v1/")?),
+        }
+    }
+
+    fn of_event(rest: &str) -> Option<Self> {
+        let (id, tail) = rest.split_once('/').unwrap_or((rest, ""));
+        let event: EventId = id.parse().ok()?;
+        match tail {
+            "" if rest.len() == id.len() => Some(Self::Event(event)),
+            "layout" => Some(Self::Layout(event)),
+            "availability" => Some(Self::Availability(event)),
+            "tickets" => Some(Self::Tickets(event)),
+            "reservations" => Some(Self::Reserve(event)),
+            _ => None,
+        }
+    }
+
+    fn of_money(path: &str) -> Option<Self> {
+        let mut parts = path.split('/');
+        let route = match (parts.next()?, parts.next()?, parts.next()) {
+            ("reservations", id, None) => Self::Reservation(id.parse().ok()?),
+            ("reservations", id, Some("checkout")) => Self::Checkout(id.parse().ok()?),
+            ("payments", provider, Some("webhook")) if !provider.is_empty() => Self::Webhook,
+            _ => return None,
+        };
+        parts.next().is_none().then_some(route)
+    }
+
+    /// The methods that the path takes, for the header `Allow`.
+    pub(crate) fn allow(self) -> &'static str {
+        match self {
+            Self::Home
+            | Self::Events
+            | Self::Event(_)
+            | Self::Layout(_)
+            | Self::Availability(_)
+            | Self::Tickets(_) => "GET, HEAD",
+            Self::Reserve(_) | Self::Checkout(_) | Self::Webhook => "POST",
+            Self::Reservation(_) => "GET, HEAD, DELETE",
+            Self::Sandbox => "GET, HEAD, POST",
+            Self::Live => "GET",
+        }
+    }
+
+    /// Whether the path takes a method.
+    pub(crate) fn takes(self, method: &Method) -> bool {
+        self.allow()
+            .split(", ")
+            .any(|taken| taken == method.as_str())
+    }
+
+    /// Under which name requests are counted.
+    pub(crate) fn label(self) -> RouteLabel {
+        match self {
+            Self::Home => RouteLabel::Home,
+            Self::Events => RouteLabel::Events,
+            Self::Event(_) => RouteLabel::Event,
+            Self::Layout(_) => RouteLabel::Layout,
+            Self::Availability(_) => RouteLabel::Availability,
+            Self::Tickets(_) => RouteLabel::Tickets,
+            Self::Reserve(_)
+            | Self::Reservation(_)
+            | Self::Checkout(_)
+            | Self::Webhook
+            | Self::Sandbox => RouteLabel::Forwarded,
+            Self::Live => RouteLabel::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "01J0000000000000000000000A";
+
+    #[test]
+    fn every_path_means_one_call_or_none() {
+        let event: EventId = ID.parse().unwrap();
+        let reservation: ReservationId = ID.parse().unwrap();
+        let check = |path: &str, expected: Option<Route>| {
+            assert_eq!(Route::of(&path.replace("ID", ID)), expected, "{path}");
+        };
+        check("/", Some(Route::Home));
+        check("/v1/events", Some(Route::Events));
+        check("/v1/events/", None);
+        check("/v1/events/ID", Some(Route::Event(event)));
+        check("/v1/events/ID/", None);
+        check("/v1/events/ID/layout", Some(Route::Layout(event)));
+        check("/v1/events/ID/layout/", None);
+        check(
+            "/v1/events/ID/availability",
+            Some(Route::Availability(event)),
+        );
+        check("/v1/events/ID/tickets", Some(Route::Tickets(event)));
+        check("/v1/events/ID/tickets/1", None);
+        check("/v1/events/ID/reservations", Some(Route::Reserve(event)));
+        check("/v1/events/not-an-id", None);
+        check("/v1/reservations/ID", Some(Route::Reservation(reservation)));
+        check(
+            "/v1/reservations/ID/checkout",
+            Some(Route::Checkout(reservation)),
+        );
+        check("/v1/reservations/ID/checkout/x", None);
+        check("/v1/reservations", None);
+        check("/v1/payments/sandbox/webhook", Some(Route::Webhook));
+        check("/v1/payments//webhook", None);
+        check("/sandbox/abc", Some(Route::Sandbox));
+        check("/sandbox", None);
+        check("/internal/v1/feed", None);
+        check("/admin/v1/events", None);
+        check("/v1/live", Some(Route::Live));
+    }
+
+    #[test]
+    fn a_path_takes_the_methods_that_it_names() {
+        let route = Route::of(&format!("/v1/reservations/{ID}")).unwrap();
+        assert!(route.takes(&Method::DELETE) && route.takes(&Method::HEAD));
+        assert!(!route.takes(&Method::POST));
+        assert!(!Route::Events.takes(&Method::DELETE));
+    }
+}

@@ -1,0 +1,363 @@
+//! The hub's hands: sockets and time of one shard's live part.
+//!
+//! One task runs the rounds ([`Live::run`]), one small task a connection waits for its
+//! client to say something, and a client that can't take a frame has one more until it
+//! can. Writing is done by whoever has something to write, at once, without a copy.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::Shutdown;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use socket2::SockRef;
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, watch};
+use tokio::task::spawn_local;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use parterre_domain::{EventId, Slug, Timestamp, limits};
+
+use super::hub::{Effect, Hub, Pace, World};
+use super::message::Subprotocol;
+use super::metrics::LiveMetrics;
+use super::reader::{Incoming, Reader};
+use crate::slab::ConnectionId;
+
+/// What the driver needs of the edge around it.
+pub(crate) trait Surroundings: World + Clone + 'static {
+    /// Loads an event's cell and keeps it in memory while the answer is held.
+    fn load(&self, event: EventId) -> impl Future<Output = Result<Self::Cell, (Slug, String)>>;
+    /// Ends when events have changed since [`Self::take_changed`].
+    fn wait_changed(&self) -> impl Future<Output = ()>;
+    /// The events that have changed since the last time.
+    fn take_changed(&self) -> Vec<EventId>;
+    /// For how long the edge hasn't been confirmed up to date, once that is too long.
+    fn stale(&self) -> Option<Duration>;
+    /// The time of day.
+    fn wall(&self) -> Timestamp;
+}
+
+/// Pulses between two sweeps. At each pulse a shard asks whether the edge is stale.
+const PULSES_PER_SWEEP: u32 = 4;
+/// Bytes read from a client at once; shared by all clients of a shard.
+const SCRATCH_BYTES: usize = 8 << 10;
+/// Reads from one client before the others get their turn.
+const READS_PER_TURN: usize = 4;
+
+/// Between two reads of what is dropped, because the connection is closing.
+const CLOSING_PAUSE: Duration = Duration::from_millis(20);
+
+/// One shard's live part.
+pub(crate) struct Live<W: Surroundings> {
+    world: W,
+    hub: RefCell<Hub<W>>,
+    /// By [`ConnectionId::index`].
+    sockets: RefCell<Vec<Option<Rc<TcpStream>>>>,
+    scratch: RefCell<Box<[u8]>>,
+    /// Something has become ready outside of a round.
+    wake: Notify,
+    pulse: Duration,
+    metrics: LiveMetrics,
+}
+
+impl<W: Surroundings> Live<W> {
+    /// A shard's live part without connections.
+    pub(crate) fn new(world: W, pace: Pace, metrics: LiveMetrics) -> Rc<Self> {
+        let hub = Hub::new(world.clone(), pace, fastrand::u64(..));
+        Rc::new(Self {
+            world,
+            hub: RefCell::new(hub),
+            sockets: RefCell::default(),
+            scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
+            wake: Notify::new(),
+            pulse: pace.pulse,
+            metrics,
+        })
+    }
+
+    /// How many connections there are.
+    pub(crate) fn len(&self) -> usize {
+        self.hub.borrow().len()
+    }
+
+    /// Whether no round is owed.
+    #[cfg(test)]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.hub.borrow_mut().next_round(Instant::now()).is_none()
+    }
+
+    /// Whether another connection is too many; counts the refusal.
+    pub(crate) fn is_full(&self) -> bool {
+        let is_full = self.len() >= limits::LIVE_PER_SHARD;
+        if is_full {
+            self.metrics.refused.inc();
+        }
+        is_full
+    }
+
+    /// Runs rounds and sweeps until `stop` turns true, then closes every connection and
+    /// ends when all are gone. Whoever waits for it sets the deadline.
+    pub(crate) async fn run(self: Rc<Self>, mut stop: watch::Receiver<bool>) {
+        let mut pulse = interval(self.pulse);
+        pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pulses = 0_u32;
+        let mut is_draining = false;
+        while !is_draining || self.len() > 0 {
+            let wait = self.hub.borrow_mut().next_round(Instant::now());
+            tokio::select! {
+                () = self.world.wait_changed() => {}
+                () = self.wake.notified() => {}
+                () = sleep(wait.unwrap_or_default()), if wait.is_some() => {}
+                _ = pulse.tick() => {
+                    pulses += 1;
+                    if pulses.is_multiple_of(PULSES_PER_SWEEP) {
+                        let (wall, stale) = (self.world.wall(), self.world.stale());
+                        self.hub.borrow_mut().sweep(Instant::now(), wall, stale);
+                    }
+                }
+                // An error means that nobody is left who could say stop.
+                _ = stop.wait_for(|&stop| stop), if !is_draining => {
+                    is_draining = true;
+                    self.hub.borrow_mut().drain(Instant::now());
+                }
+            }
+            self.turn().await;
+        }
+    }
+
+    /// Serves everybody who has something to be told.
+    async fn turn(self: &Rc<Self>) {
+        let began = Instant::now();
+        let is_round = {
+            let mut hub = self.hub.borrow_mut();
+            hub.set_stale(self.world.stale());
+            hub.changed(self.world.take_changed());
+            hub.begin_round(began)
+        };
+        self.serve_ready().await;
+        if is_round {
+            let took = began.elapsed();
+            self.hub.borrow_mut().end_round(took);
+            self.metrics.round(took);
+        }
+        self.perform_effects();
+    }
+
+    async fn serve_ready(self: &Rc<Self>) {
+        loop {
+            for _ in 0..limits::SENDS_PER_SLICE {
+                let ready = self.hub.borrow_mut().pop_ready();
+                let Some(id) = ready else {
+                    self.metrics.add(&self.hub.borrow_mut().take_tally());
+                    return;
+                };
+                self.serve(id);
+            }
+            self.metrics.add(&self.hub.borrow_mut().take_tally());
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Writes what a connection is owed; if its socket is full, a task of its own goes
+    /// on when it no longer is.
+    fn serve(self: &Rc<Self>, id: ConnectionId) {
+        let Some(socket) = self.socket(id) else {
+            return;
+        };
+        if self.pump(id, &socket) == Pumped::Full {
+            let live = Rc::clone(self);
+            spawn_local(async move {
+                while live.pump(id, &socket) == Pumped::Full {
+                    if socket.writable().await.is_err() {
+                        break;
+                    }
+                }
+                live.wake.notify_one();
+            });
+        }
+    }
+
+    fn pump(&self, id: ConnectionId, socket: &TcpStream) -> Pumped {
+        let mut hub = self.hub.borrow_mut();
+        let now = Instant::now();
+        while let Some(mut bytes) = hub.next(id, now) {
+            match socket.try_write(&bytes) {
+                Ok(written) => {
+                    let rest = bytes.split_off(written);
+                    hub.wrote(id, (!rest.is_empty()).then_some(rest), true, now);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    hub.wrote(id, Some(bytes), false, now);
+                    return Pumped::Full;
+                }
+                Err(_) => {
+                    end(socket);
+                    return Pumped::Done;
+                }
+            }
+        }
+        Pumped::Done
+    }
+
+    fn perform_effects(self: &Rc<Self>) {
+        let effects = self.hub.borrow_mut().take_effects();
+        for effect in effects {
+            match effect {
+                Effect::Load(event) => {
+                    let live = Rc::clone(self);
+                    spawn_local(async move {
+                        let outcome = live.world.load(event).await;
+                        live.hub.borrow_mut().loaded(event, outcome);
+                        live.wake.notify_one();
+                    });
+                }
+                Effect::End(id) => {
+                    if let Some(socket) = self.socket(id) {
+                        end(&socket);
+                    }
+                }
+                Effect::Finish(id) => {
+                    if let Some(socket) = self.socket(id) {
+                        let socket = SockRef::from(&*socket);
+                        ignore_unconnected(socket.shutdown(Shutdown::Write));
+                    }
+                }
+                Effect::Cut(id) => {
+                    if let Some(socket) = self.socket(id) {
+                        let socket = SockRef::from(&*socket);
+                        ignore_unconnected(socket.set_linger(Some(Duration::ZERO)));
+                        ignore_unconnected(socket.shutdown(Shutdown::Both));
+                    }
+                }
+            }
+        }
+    }
+
+    fn socket(&self, id: ConnectionId) -> Option<Rc<TcpStream>> {
+        self.sockets.borrow().get(id.index())?.clone()
+    }
+
+    /// Takes a client in and serves it in a task of its own until its connection ends.
+    /// `early` is what it sent right behind the handshake.
+    pub(crate) fn adopt(
+        self: &Rc<Self>,
+        socket: TcpStream,
+        subprotocol: Subprotocol,
+        early: &[u8],
+    ) {
+        if configure(&socket).is_err() {
+            return;
+        }
+        let socket = Rc::new(socket);
+        let id = self.connect(&socket, subprotocol);
+        let mut reader = Some(Reader::default());
+        self.feed(id, &mut reader, &mut early.to_vec());
+        self.wake.notify_one();
+        let live = Rc::clone(self);
+        // This is all that an idle connection keeps beside its session: it must stay
+        // small. An `async fn` would hold its arguments twice.
+        spawn_local(async move {
+            while socket.readable().await.is_ok() {
+                if !live.read(id, &socket, &mut reader) {
+                    break;
+                }
+                if live.hub.borrow_mut().is_closing(id) {
+                    // Whoever floods us must not keep us busy dropping it.
+                    Box::pin(sleep(CLOSING_PAUSE)).await;
+                }
+            }
+            end(&socket);
+            live.disconnect(id);
+        });
+    }
+
+    fn connect(&self, socket: &Rc<TcpStream>, subprotocol: Subprotocol) -> ConnectionId {
+        let id = self.hub.borrow_mut().connect(subprotocol, Instant::now());
+        let mut sockets = self.sockets.borrow_mut();
+        if sockets.len() <= id.index() {
+            sockets.resize(id.index() + 1, None);
+        }
+        sockets[id.index()] = Some(Rc::clone(socket));
+        self.metrics.connections.inc();
+        self.metrics.connected.inc();
+        id
+    }
+
+    fn disconnect(&self, id: ConnectionId) {
+        self.hub.borrow_mut().disconnect(id);
+        self.sockets.borrow_mut()[id.index()] = None;
+        self.metrics.connections.dec();
+        self.wake.notify_one();
+    }
+
+    /// Reads what has come; false at the stream's end.
+    fn read(&self, id: ConnectionId, socket: &TcpStream, reader: &mut Option<Reader>) -> bool {
+        let mut scratch = self.scratch.borrow_mut();
+        for _ in 0..READS_PER_TURN {
+            match socket.try_read(&mut scratch) {
+                Ok(0) => return false,
+                Ok(count) => self.feed(id, reader, &mut scratch[..count]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => return false,
+            }
+        }
+        self.wake.notify_one();
+        true
+    }
+
+    /// Hands a client's bytes to the hub as messages. After a violation there is no
+    /// reader, and what comes is dropped until the client has seen the close.
+    fn feed(&self, id: ConnectionId, reader: &mut Option<Reader>, bytes: &mut [u8]) {
+        let Some(open) = reader else {
+            return;
+        };
+        let mut hub = self.hub.borrow_mut();
+        let now = Instant::now();
+        let Some(subprotocol) = hub.subprotocol(id) else {
+            return;
+        };
+        let outcome = open.feed(bytes, |incoming| match incoming {
+            Incoming::Ping(payload) => hub.ping(id, payload, now),
+            Incoming::Pong => {}
+            Incoming::Close => hub.peer_closed(id, now),
+            Incoming::Text(_) | Incoming::Binary(_) => {
+                hub.message(id, subprotocol.decode(&incoming), now);
+            }
+        });
+        if let Err(violation) = outcome {
+            hub.violated(id, violation, now);
+            *reader = None;
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pumped {
+    /// The connection lacks nothing, or is gone.
+    Done,
+    /// The socket takes no more for now.
+    Full,
+}
+
+/// Small frames leave at once; what a client doesn't take stays with us, where it can be
+/// merged, and not in the kernel; a client that has vanished is noticed.
+fn configure(socket: &TcpStream) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    socket.set_tcp_nodelay(true)?;
+    // Elsewhere the edge runs too, but holds more in the kernel for a slow client.
+    #[cfg(target_os = "linux")]
+    {
+        socket.set_tcp_notsent_lowat(limits::LIVE_UNSENT_BYTES)?;
+        socket.set_tcp_user_timeout(Some(limits::SLOW_CLIENT * 2))?;
+    }
+    Ok(())
+}
+
+/// Ends a connection, which wakes whoever waits for its socket.
+fn end(socket: &TcpStream) {
+    ignore_unconnected(SockRef::from(socket).shutdown(Shutdown::Both));
+}
+
+/// A socket that the client has closed already can't be shut, and needn't be.
+fn ignore_unconnected(_: io::Result<()>) {}

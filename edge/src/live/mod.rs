@@ -1,0 +1,30 @@
+//! Live push: WebSocket connections that are told what changes (API.md, "WebSocket").
+//!
+//! Bytes of a client become messages in `reader` (over `frame`) and `message`; the `hub`
+//! of a shard hands them to the client's `session` and knows who watches what; `watch`
+//! makes the frames, once for everybody who stands at the same rev; the `driver` has the
+//! sockets and the time. All but the driver is without I/O and driven by hand in tests.
+//!
+//! There is no queue for a client, no timer and no task that writes: a client is a mark
+//! of what it has, and the rest of at most one frame. What it refuses: to buffer for who
+//! doesn't read, and to guess; whoever can't be brought up to date exactly gets a snapshot.
+//!
+//! Read `session` first, then `hub`.
+
+mod driver;
+mod frame;
+pub(crate) mod handshake;
+mod hub;
+mod message;
+pub mod metrics;
+mod reader;
+mod session;
+mod tally;
+mod watch;
+
+pub(crate) use driver::{Live, Surroundings};
+pub(crate) use hub::{Pace, World};
+pub(crate) use watch::{Snapshot, Source};
+
+#[cfg(test)]
+mod tests;

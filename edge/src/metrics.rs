@@ -1,0 +1,252 @@
+//! Every metric of the edge, in one place. Handles are resolved once: counting on a hot
+//! path is one atomic addition.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    TextEncoder,
+};
+
+/// What a request was for, as a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RouteLabel {
+    /// The page.
+    Home,
+    /// The list of events.
+    Events,
+    /// One event.
+    Event,
+    /// Its layout.
+    Layout,
+    /// Its availability.
+    Availability,
+    /// Its tickets.
+    Tickets,
+    /// A call that a core answers.
+    Forwarded,
+    /// Nothing that there is.
+    Unknown,
+}
+
+impl RouteLabel {
+    const ALL: [(Self, &'static str); 8] = [
+        (Self::Home, "home"),
+        (Self::Events, "events"),
+        (Self::Event, "event"),
+        (Self::Layout, "layout"),
+        (Self::Availability, "availability"),
+        (Self::Tickets, "tickets"),
+        (Self::Forwarded, "forwarded"),
+        (Self::Unknown, "unknown"),
+    ];
+}
+
+/// How a forwarded call ended, as a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ForwardOutcome {
+    /// A core answered.
+    Answered,
+    /// No core could be reached.
+    Unreached,
+    /// A core may have done it and didn't answer.
+    Unanswered,
+}
+
+/// The statuses that have a handle of their own.
+const STATUSES: [u16; 12] = [200, 201, 204, 304, 400, 404, 405, 409, 425, 429, 503, 504];
+
+/// The edge's metrics.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "each metric's help text below says what it is")]
+pub struct Metrics {
+    registry: Registry,
+    /// By route, then by status; the last is any other status.
+    requests: Vec<[IntCounter; STATUSES.len() + 1]>,
+    latency: Vec<Histogram>,
+    forwards: [IntCounter; 3],
+    pub cache_hits: IntCounter,
+    pub cache_loads: IntCounter,
+    pub cache_evictions: IntCounter,
+    pub cache_bytes: IntGauge,
+    pub cache_cells: IntGauge,
+    pub list_hits: IntCounter,
+    pub list_renders: IntCounter,
+    pub refusals_taken: IntCounter,
+    pub feed_records: IntCounter,
+    pub feed_connects: IntCounter,
+    pub feed_gaps: IntCounter,
+    pub feed_resyncs: IntCounter,
+    pub feed_lag_millis: IntGauge,
+    pub stale_seconds: IntGauge,
+    pub catalog_events: IntGauge,
+}
+
+impl Metrics {
+    /// Metrics in a registry of their own.
+    ///
+    /// # Errors
+    ///
+    /// When two metrics have one name, which a test would show.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let counter = |name: &str, help: &str| -> Result<IntCounter, prometheus::Error> {
+            let counter = IntCounter::new(name, help)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok(counter)
+        };
+        let gauge = |name: &str, help: &str| -> Result<IntGauge, prometheus::Error> {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok(gauge)
+        };
+        let refusals = counters(
+            &registry,
+            "parterre_edge_refusals_total",
+            "Writes that the edge refused by itself",
+            &["reason"],
+        )?;
+        Ok(Self {
+            requests: requests(&registry)?,
+            latency: latency(&registry)?,
+            forwards: forwards(&registry)?,
+            cache_hits: counter(
+                "parterre_edge_cache_hits_total",
+                "Reads of an event that was held",
+            )?,
+            cache_loads: counter(
+                "parterre_edge_cache_loads_total",
+                "Events fetched from a core",
+            )?,
+            cache_evictions: counter(
+                "parterre_edge_cache_evictions_total",
+                "Events dropped to stay within the bound",
+            )?,
+            cache_bytes: gauge(
+                "parterre_edge_cache_bytes",
+                "Bytes that the events held take, roughly",
+            )?,
+            cache_cells: gauge("parterre_edge_cache_events", "Events held")?,
+            list_hits: counter(
+                "parterre_edge_list_hits_total",
+                "Lists answered as rendered before",
+            )?,
+            list_renders: counter("parterre_edge_list_renders_total", "Lists rendered")?,
+            refusals_taken: refusals.with_label_values(&["tickets-taken"]),
+            feed_records: counter(
+                "parterre_edge_feed_records_total",
+                "Records of the feed applied",
+            )?,
+            feed_connects: counter(
+                "parterre_edge_feed_connects_total",
+                "Connections made to a core's feed",
+            )?,
+            feed_gaps: counter(
+                "parterre_edge_feed_gaps_total",
+                "Frames that didn't follow the edge's position",
+            )?,
+            feed_resyncs: counter(
+                "parterre_edge_feed_resyncs_total",
+                "Times that the edge began anew from snapshots",
+            )?,
+            feed_lag_millis: gauge(
+                "parterre_edge_feed_lag_milliseconds",
+                "From a commit, by the core's clock, to its application, by the edge's",
+            )?,
+            stale_seconds: gauge(
+                "parterre_edge_stale_seconds",
+                "Seconds since the edge was known to be up to date",
+            )?,
+            catalog_events: gauge("parterre_edge_catalog_events", "Published events")?,
+            registry,
+        })
+    }
+
+    /// Where other parts of the edge put metrics of their own.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Counts an answered request.
+    pub fn answered(&self, route: RouteLabel, status: StatusCode, took: Duration) {
+        let status = STATUSES
+            .iter()
+            .position(|&known| known == status.as_u16())
+            .unwrap_or(STATUSES.len());
+        let route = RouteLabel::ALL
+            .iter()
+            .position(|(known, _)| *known == route)
+            .unwrap_or(RouteLabel::ALL.len() - 1);
+        self.requests[route][status].inc();
+        self.latency[route].observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn forwarded(&self, outcome: ForwardOutcome) {
+        self.forwards[outcome as usize].inc();
+    }
+
+    /// The Prometheus text of all metrics.
+    pub fn text(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+            tracing::error!(%error, "can't write metrics");
+        }
+        text
+    }
+}
+
+fn counters(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntCounterVec, prometheus::Error> {
+    let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(counters.clone()))?;
+    Ok(counters)
+}
+
+fn requests(
+    registry: &Registry,
+) -> Result<Vec<[IntCounter; STATUSES.len() + 1]>, prometheus::Error> {
+    let requests = counters(
+        registry,
+        "parterre_edge_requests_total",
+        "Requests answered",
+        &["route", "status"],
+    )?;
+    let of_route = |(_, route): &(RouteLabel, &str)| {
+        std::array::from_fn(|at| {
+            let status = STATUSES.get(at).map_or("other".to_owned(), u16::to_string);
+            requests.with_label_values(&[*route, status.as_str()])
+        })
+    };
+    Ok(RouteLabel::ALL.iter().map(of_route).collect())
+}
+
+fn latency(registry: &Registry) -> Result<Vec<Histogram>, prometheus::Error> {
+    let buckets = vec![
+        0.000_02, 0.000_1, 0.000_5, 0.002, 0.01, 0.05, 0.25, 1.0, 5.0,
+    ];
+    let options = HistogramOpts::new(
+        "parterre_edge_request_seconds",
+        "From a request's head to its answer's",
+    )
+    .buckets(buckets);
+    let latency = prometheus::HistogramVec::new(options, &["route"])?;
+    registry.register(Box::new(latency.clone()))?;
+    let of_route = |(_, route): &(RouteLabel, &str)| latency.with_label_values(&[*route]);
+    Ok(RouteLabel::ALL.iter().map(of_route).collect())
+}
+
+fn forwards(registry: &Registry) -> Result<[IntCounter; 3], prometheus::Error> {
+    let forwards = counters(
+        registry,
+        "parterre_edge_forwards_total",
+        "Calls forwarded to cores",
+        &["outcome"],
+    )?;
+    Ok(["answered", "unreached", "unanswered"]
+        .map(|outcome| forwards.with_label_values(&[outcome])))
+}

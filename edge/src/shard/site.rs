@@ -1,0 +1,160 @@
+//! What a shard serves in an edge: its reads, its writes, its live connections.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use tokio::sync::watch;
+
+use parterre_domain::wire::api::EventDetail;
+use parterre_domain::{Counts, EventId, Rev, Slug, Timestamp};
+
+use super::Site;
+use crate::cell::CatchUp;
+use crate::cells::WatchedCell;
+use crate::clock;
+use crate::context::Edge;
+use crate::http::{Body, bare, respond};
+use crate::live::metrics::LiveMetrics;
+use crate::live::{Live, Pace, Snapshot, Source, Surroundings, World};
+use crate::signals::ShardSignals;
+
+/// Serves an edge on every listener that [`super::bind`] made, a thread each, until `stop`
+/// turns true; then stops accepting, finishes what is in flight, closes live connections
+/// with 1012, and ends within the configured drain.
+///
+/// # Errors
+///
+/// When there are more listeners than the edge has shards, when a thread or its runtime
+/// can't be made, when it is called twice for one edge, or when a shard panics.
+pub async fn serve(
+    edge: Arc<Edge>,
+    listeners: Vec<TcpListener>,
+    stop: watch::Receiver<bool>,
+) -> io::Result<()> {
+    if listeners.len() > edge.config.shards {
+        return Err(io::Error::other("more listeners than shards"));
+    }
+    let metrics = LiveMetrics::new(edge.metrics.registry()).map_err(io::Error::other)?;
+    let drain = edge.config.drain;
+    let site = move |shard| EdgeSite::new(Arc::clone(&edge), shard, metrics.clone());
+    super::serve_sites(site, listeners, drain, stop).await
+}
+
+struct EdgeSite {
+    edge: Arc<Edge>,
+    live: Rc<Live<EdgeWorld>>,
+}
+
+impl EdgeSite {
+    fn new(edge: Arc<Edge>, shard: usize, metrics: LiveMetrics) -> Self {
+        let world = EdgeWorld {
+            signals: edge.signals.of(shard),
+            edge: Arc::clone(&edge),
+        };
+        let live = Live::new(world, Pace::default(), metrics);
+        Self { edge, live }
+    }
+}
+
+impl Site for EdgeSite {
+    type World = EdgeWorld;
+    type Body = Body;
+
+    fn live(&self) -> &Rc<Live<EdgeWorld>> {
+        &self.live
+    }
+
+    fn respond(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> impl Future<Output = Response<Body>> {
+        respond(&self.edge, request, peer)
+    }
+
+    fn bare(&self, status: StatusCode, detail: &str) -> Response<Body> {
+        bare(status, detail)
+    }
+}
+
+#[derive(Clone)]
+struct EdgeWorld {
+    edge: Arc<Edge>,
+    signals: ShardSignals,
+}
+
+impl World for EdgeWorld {
+    type Cell = WatchedCell;
+
+    fn counts(&self, only: Option<&BTreeSet<EventId>>) -> (Rev, BTreeMap<EventId, Counts>) {
+        let programme = self.edge.catalog.programme();
+        let counts = match only {
+            Some(only) => only
+                .iter()
+                .filter_map(|&event| Some((event, programme.get(event)?.counts)))
+                .collect(),
+            None => programme
+                .iter()
+                .map(|entry| (entry.record.id, entry.counts))
+                .collect(),
+        };
+        (programme.position(), counts)
+    }
+}
+
+impl Surroundings for EdgeWorld {
+    async fn load(&self, event: EventId) -> Result<WatchedCell, (Slug, String)> {
+        match self.edge.cells.watch(event).await {
+            Ok(Some(cell)) => Ok(cell),
+            Ok(None) => Err((Slug::NotFound, format!("there is no event {event}"))),
+            Err(unavailable) => Err((Slug::CoreUnavailable, unavailable.to_string())),
+        }
+    }
+
+    async fn wait_changed(&self) {
+        self.signals.wait().await;
+    }
+
+    fn take_changed(&self) -> Vec<EventId> {
+        self.signals.take().events
+    }
+
+    fn stale(&self) -> Option<Duration> {
+        let seconds = self.edge.freshness.stale_seconds(Instant::now());
+        seconds.map(Duration::from_secs)
+    }
+
+    fn wall(&self) -> Timestamp {
+        clock::now()
+    }
+}
+
+impl Source for WatchedCell {
+    fn rev(&self) -> Rev {
+        (**self).rev()
+    }
+
+    fn catch_up(&self, since: Rev) -> CatchUp {
+        (**self).catch_up(since)
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let view = self.view();
+        Snapshot {
+            rev: view.rev,
+            counts: view.counts,
+            states: view.states.to_letters(),
+        }
+    }
+
+    fn detail(&self) -> EventDetail {
+        let view = self.view();
+        EventDetail::new(&view.record, view.counts, view.rev)
+    }
+}
