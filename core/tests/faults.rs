@@ -35,16 +35,23 @@ const BATCHES: u32 = 10;
 #[test]
 fn no_fault_makes_the_store_forget_what_was_acknowledged_or_keep_what_was_refused() {
     let mut seen = Seen::default();
-    for seed in world::seeds(400) {
+    let seeds = world::seeds(400);
+    let many = seeds.end - seeds.start > 100;
+    for seed in seeds {
         println!("seed {seed}; PARTERRE_SEED={seed} runs it alone");
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         runtime.unwrap().block_on(story(seed, &mut seen));
     }
     // Else the faults or the buyers have become too tame to prove anything.
-    assert!(
-        seen.done > 0 && seen.replayed > 0 && seen.refused > 0 && seen.unknown > 0,
-        "{seen:?}"
-    );
+    println!("{seen:?}");
+    let seen = [
+        seen.done,
+        seen.replayed,
+        seen.refused,
+        seen.unknown,
+        seen.late,
+    ];
+    assert!(!many || seen.iter().all(|&times| times > 0));
 }
 
 /// How often which outcome was seen.
@@ -54,6 +61,7 @@ struct Seen {
     replayed: usize,
     refused: usize,
     unknown: usize,
+    late: usize,
 }
 
 /// A buyer, and what the buyer was told.
@@ -270,6 +278,7 @@ impl Story {
                 Ok(_) => seen.done += 1,
                 Err(Rejected::Refused(_)) => seen.refused += 1,
                 Err(Rejected::OutcomeUnknown) => seen.unknown += 1,
+                Err(Rejected::Unavailable) => seen.late += 1,
                 Err(other) => panic!("{other}"),
             }
         }

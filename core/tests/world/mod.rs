@@ -18,17 +18,17 @@ use parterre_domain::{
     Rev, States, TicketId, Tier, Timestamp, Token, UploadId, invariants, limits,
 };
 
-pub const EVENT: EventId = EventId::from_number(1);
+pub(crate) const EVENT: EventId = EventId::from_number(1);
 
 /// When every test begins.
-pub const START: Timestamp = Timestamp::from_millis(1_900_000_000_000);
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_900_000_000_000);
 
 /// The price of every ticket.
-pub const PRICE: i64 = 1_000;
+pub(crate) const PRICE: i64 = 1_000;
 
 /// The seeds of a test: so many, or as many as `PARTERRE_SEEDS` says, or the one that
 /// `PARTERRE_SEED` names.
-pub fn seeds(short: u64) -> std::ops::Range<u64> {
+pub(crate) fn seeds(short: u64) -> std::ops::Range<u64> {
     #[expect(clippy::disallowed_methods, reason = "a test has no command line")]
     let number = |name| -> Option<u64> { std::env::var(name).ok()?.parse().ok() };
     match number("PARTERRE_SEED") {
@@ -38,7 +38,7 @@ pub fn seeds(short: u64) -> std::ops::Range<u64> {
 }
 
 /// The commands that put an event of some rows on sale.
-pub fn on_sale(event: EventId, rows: u32, seats: u32) -> Vec<Command> {
+pub(crate) fn on_sale(event: EventId, rows: u32, seats: u32) -> Vec<Command> {
     let upload = UploadId(event.to_bytes());
     let tier = Tier {
         id: "a".into(),
@@ -101,11 +101,11 @@ fn about() -> About {
 }
 
 /// The id of a buyer's reservation.
-pub fn id(buyer: u32) -> ReservationId {
+pub(crate) fn id(buyer: u32) -> ReservationId {
     ReservationId::from_number(u128::from(buyer) + 1_000)
 }
 
-pub fn reserving(event: EventId, buyer: u32, tickets: &[u32]) -> Reserve {
+pub(crate) fn reserving(event: EventId, buyer: u32, tickets: &[u32]) -> Reserve {
     let tickets = tickets.iter().map(|&ticket| ReservedTicket {
         id: TicketId(ticket),
         tier: 0,
@@ -119,26 +119,26 @@ pub fn reserving(event: EventId, buyer: u32, tickets: &[u32]) -> Reserve {
     }
 }
 
-pub fn idempotency(buyer: u32) -> Idempotency {
+pub(crate) fn idempotency(buyer: u32) -> Idempotency {
     Idempotency {
         key: format!("the key of buyer {buyer:04}"),
         fingerprint: [u8::try_from(buyer % 256).unwrap(); 32],
     }
 }
 
-pub fn driver<S: Store>(store: &S, clock: &Clock, core: u8) -> Driver<S> {
+pub(crate) fn driver<S: Store>(store: &S, clock: &Clock, core: u8) -> Driver<S> {
     let metrics = Metrics::new().unwrap();
     let marker = keys::marker([core; 16], 0);
     Driver::new(store.clone(), clock.clone(), metrics, marker)
 }
 
-pub fn queued(command: Command, clock: &Clock) -> Queued {
+pub(crate) fn queued(command: Command, clock: &Clock) -> Queued {
     let deadline = clock.now() + limits::COMMAND_DEADLINE;
     Queued { command, deadline }
 }
 
 /// Runs commands that must succeed, each in a batch of its own.
-pub async fn succeed<S: Store>(store: &S, clock: &Clock, commands: Vec<Command>) {
+pub(crate) async fn succeed<S: Store>(store: &S, clock: &Clock, commands: Vec<Command>) {
     let driver = driver(store, clock, 255);
     for command in commands {
         let outcomes = driver.run(&[queued(command, clock)]).await;
@@ -149,7 +149,7 @@ pub async fn succeed<S: Store>(store: &S, clock: &Clock, commands: Vec<Command>)
 }
 
 /// Every key and value of a store, and the rev they are true at.
-pub async fn everything<S: Store>(store: &S) -> (Rev, Rows) {
+pub(crate) async fn everything<S: Store>(store: &S) -> (Rev, Rows) {
     let snapshot = store.snapshot().await.unwrap();
     let range = Range {
         start: Vec::new(),
@@ -161,7 +161,7 @@ pub async fn everything<S: Store>(store: &S) -> (Rev, Rows) {
 
 /// That the log has no hole, and that folding it from its beginning gives the states
 /// and counts that are stored.
-pub async fn assert_log_is_whole<S: Store>(store: &S, event: EventId, total: u32) {
+pub(crate) async fn assert_log_is_whole<S: Store>(store: &S, event: EventId, total: u32) {
     let (head, rows) = everything(store).await;
     let page = store.log_after(Rev::default(), usize::MAX).await.unwrap();
     let mut states = States::all_free(total);
