@@ -1,1 +1,34 @@
-fn main() {}
+//! Parterre: sells tickets for events. One binary for every role; `parterre --help`
+//! lists them.
+
+mod cli;
+mod client;
+mod demo;
+mod file;
+mod import;
+mod ops;
+mod run;
+mod secrets;
+mod signals;
+mod telemetry;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match cli::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(stop) => return stop.exit(),
+    };
+    telemetry::start();
+    let ended = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime.block_on(run::run(cli)),
+        Err(error) => Err(run::Ended::cannot(format!("can't start: {error}"))),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(ended) => ended.exit(),
+    }
+}

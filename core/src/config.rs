@@ -11,8 +11,6 @@ pub struct Config {
     pub store: StoreConfig,
     /// Where edges and administrators reach the core.
     pub listen: SocketAddr,
-    /// Where operators reach it.
-    pub ops_listen: SocketAddr,
     /// The origin of every absolute URL that leaves the core, without a slash at the end.
     pub public_url: String,
     /// The secret shared by cores and edges; at least 16 bytes.

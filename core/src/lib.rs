@@ -21,6 +21,7 @@ pub mod layouts;
 pub mod metrics;
 pub mod payment;
 pub mod planning;
+mod probe;
 pub mod snapshot;
 pub mod store;
 mod sweeper;
@@ -43,6 +44,7 @@ use crate::lane::{Lanes, Running};
 use crate::layouts::Layouts;
 use crate::metrics::Metrics;
 use crate::payment::Payments;
+pub use crate::probe::Probe;
 use crate::store::any::AnyStore;
 use crate::store::{Failure, Snapshot, Store};
 
@@ -64,7 +66,6 @@ impl From<Failure> for StartError {
 pub struct Core {
     context: Context,
     server: Server,
-    ops: Server,
     lanes: Running,
 }
 
@@ -78,7 +79,6 @@ pub async fn build(config: Config) -> Result<Core, StartError> {
     let clock = Clock::Wall;
     check_clock(&store, &clock).await?;
     let server = http::bind(config.listen, "--listen").await?;
-    let ops = http::bind(config.ops_listen, "--ops-listen").await?;
     let metrics = Metrics::new().map_err(|error| StartError(error.to_string()))?;
     let layouts = Layouts::new(store.clone());
     let (lanes, running) = Lanes::start(LANES, &store, &layouts, &clock, &metrics)
@@ -107,7 +107,6 @@ pub async fn build(config: Config) -> Result<Core, StartError> {
     Ok(Core {
         context,
         server,
-        ops,
         lanes: running,
     })
 }
@@ -143,15 +142,17 @@ async fn check_clock(store: &AnyStore, clock: &Clock) -> Result<(), StartError> 
 }
 
 impl Core {
-    /// Where it listens: edges and administrators, then operators.
-    pub fn addresses(&self) -> (SocketAddr, SocketAddr) {
-        (self.server.address(), self.ops.address())
+    /// Where edges and administrators reach it.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
     }
 
-    /// The core's metrics in Prometheus's text format, for a process that shows those of
-    /// several roles at one place.
-    pub fn metrics(&self) -> Metrics {
-        self.context.metrics.clone()
+    /// The core as operators see it.
+    pub fn probe(&self) -> Probe {
+        Probe {
+            store: self.context.store.clone(),
+            metrics: self.context.metrics.clone(),
+        }
     }
 
     /// Serves until told to stop; then refuses new work, finishes what is in flight and
@@ -164,7 +165,6 @@ impl Core {
         let Self {
             context,
             server,
-            ops,
             lanes,
         } = self;
         let drain = context.config.drain;
@@ -179,12 +179,10 @@ impl Core {
         background.spawn(sweeper::sweep(context.clone()));
         background.spawn(trim::trim(context.store.clone(), context.clock.clone()));
         let store = context.store.clone();
-        let serving = server.run(http::router(context.clone()), told(stopped.clone()), drain);
-        let operating = ops.run(http::ops_router(context), told(stopped), drain);
-        let served = async { tokio::join!(serving, operating) };
+        let served = server.run(http::router(context), told(stopped), drain);
         let mut served = std::pin::pin!(served);
         let failed = tokio::select! {
-            ((), ()) = &mut served => None,
+            () = &mut served => None,
             () = stop => None,
             failure = store.failed() => Some(failure),
         };

@@ -119,7 +119,7 @@ pub const DUE_PER_SWEEP: usize = 256;
 pub const CLOCK_SKEW: Duration = Duration::from_millis(250);
 
 /// Connections that a core serves at once.
-pub const CORE_CONNECTIONS: usize = 4_096;
+pub const CONNECTIONS_PER_CORE: usize = 4_096;
 /// How long a client may take to send a request's head.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 /// Bytes of a request's head.

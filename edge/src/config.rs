@@ -10,8 +10,6 @@ pub struct Config {
     pub cores: Vec<String>,
     /// Where the public reaches the edge.
     pub listen: SocketAddr,
-    /// Where operators reach it.
-    pub ops_listen: SocketAddr,
     /// The secret shared by cores and edges.
     pub cluster_secret: String,
     /// How many bytes cells and rendered bodies may take.

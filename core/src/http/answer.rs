@@ -22,21 +22,21 @@ pub(super) const REV: HeaderName = HeaderName::from_static("parterre-rev");
 
 /// A response that says no.
 #[derive(Debug)]
-pub(super) struct Failed(Problem);
+pub(super) struct Failed(Box<Problem>);
 
 /// What handlers give.
 pub(super) type Reply = Result<Response, Failed>;
 
 impl From<Problem> for Failed {
     fn from(problem: Problem) -> Self {
-        Self(problem)
+        Self(Box::new(problem))
     }
 }
 
 impl From<Rejected> for Failed {
     fn from(rejected: Rejected) -> Self {
         let detail = rejected.to_string();
-        Self(match rejected {
+        Self(Box::new(match rejected {
             Rejected::Refused(refusal) => Problem::from(&refusal),
             Rejected::Busy => Slug::Busy.problem(detail),
             Rejected::Unavailable => Slug::CoreUnavailable.problem(detail),
@@ -47,20 +47,22 @@ impl From<Rejected> for Failed {
                 tracing::error!(detail, "a command couldn't be decided");
                 Slug::Internal.problem("something broke; the operators have been told")
             }
-        })
+        }))
     }
 }
 
 impl From<parterre_domain::Refusal> for Failed {
     fn from(refusal: parterre_domain::Refusal) -> Self {
-        Self(Problem::from(&refusal))
+        Self(Box::new(Problem::from(&refusal)))
     }
 }
 
 impl From<Failure> for Failed {
     fn from(failure: Failure) -> Self {
         tracing::error!(%failure, "a read failed");
-        Self(Slug::CoreUnavailable.problem("the store doesn't answer"))
+        Self(Box::new(
+            Slug::CoreUnavailable.problem("the store doesn't answer"),
+        ))
     }
 }
 

@@ -1,11 +1,9 @@
-//! The core's HTTP: the admin API, the writes and feeds that edges ask for, and the
-//! operators' listener.
+//! The core's HTTP: the admin API, and the writes and feeds that edges ask for.
 
 mod admin;
 mod admin_lists;
 mod answer;
 mod internal;
-mod ops;
 mod public;
 mod serve;
 mod upload;
@@ -53,11 +51,6 @@ pub(crate) fn router(context: Context) -> Router {
         })
         .layer(middleware::from_fn_with_state(context.clone(), observe))
         .with_state(context)
-}
-
-/// What operators reach.
-pub(crate) fn ops_router(context: Context) -> Router {
-    ops::routes().with_state(context)
 }
 
 /// Gives every request its id, its span and its place in the metrics.

@@ -54,7 +54,7 @@ impl Server {
             while connections.try_join_next().is_some() {}
             match accepted {
                 // Over the bound a connection is closed at once: the client tries elsewhere.
-                Ok(_) if connections.len() >= limits::CORE_CONNECTIONS => {}
+                Ok(_) if connections.len() >= limits::CONNECTIONS_PER_CORE => {}
                 Ok((stream, _)) => {
                     connections.spawn(converse(
                         connection(stream, router.clone()),

@@ -60,6 +60,7 @@ pub fn bare(status: StatusCode, detail: &str) -> Response<Body> {
         code if code < 400 => {
             let mut response = Response::new(Body::default());
             *response.status_mut() = status;
+            response.headers_mut().insert(REQUEST_ID, request_id());
             return response;
         }
         405 => Slug::MethodNotAllowed,

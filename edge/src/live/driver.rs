@@ -45,6 +45,9 @@ const SCRATCH_BYTES: usize = 8 << 10;
 /// Reads from one client before the others get their turn.
 const READS_PER_TURN: usize = 4;
 
+/// Between two reads of what is dropped, because the connection is closing.
+const CLOSING_PAUSE: Duration = Duration::from_millis(20);
+
 /// One shard's live part.
 pub(crate) struct Live<W: Surroundings> {
     world: W,
@@ -98,7 +101,7 @@ impl<W: Surroundings> Live<W> {
     pub(crate) async fn run(self: Rc<Self>, mut stop: watch::Receiver<bool>) {
         let mut pulse = interval(self.pulse);
         pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut pulses = 0;
+        let mut pulses = 0_u32;
         let mut is_draining = false;
         while !is_draining || self.len() > 0 {
             let wait = self.hub.borrow_mut().next_round(Instant::now());
@@ -108,7 +111,10 @@ impl<W: Surroundings> Live<W> {
                 () = sleep(wait.unwrap_or_default()), if wait.is_some() => {}
                 _ = pulse.tick() => {
                     pulses += 1;
-                    self.pulse(pulses % PULSES_PER_SWEEP == 0);
+                    if pulses.is_multiple_of(PULSES_PER_SWEEP) {
+                        let (wall, stale) = (self.world.wall(), self.world.stale());
+                        self.hub.borrow_mut().sweep(Instant::now(), wall, stale);
+                    }
                 }
                 // An error means that nobody is left who could say stop.
                 _ = stop.wait_for(|&stop| stop), if !is_draining => {
@@ -120,20 +126,12 @@ impl<W: Surroundings> Live<W> {
         }
     }
 
-    fn pulse(&self, is_sweep: bool) {
-        let mut hub = self.hub.borrow_mut();
-        if is_sweep {
-            hub.sweep(Instant::now(), self.world.wall(), self.world.stale());
-        } else {
-            hub.set_stale(self.world.stale());
-        }
-    }
-
     /// Serves everybody who has something to be told.
     async fn turn(self: &Rc<Self>) {
         let began = Instant::now();
         let is_round = {
             let mut hub = self.hub.borrow_mut();
+            hub.set_stale(self.world.stale());
             hub.changed(self.world.take_changed());
             hub.begin_round(began)
         };
@@ -264,6 +262,10 @@ impl<W: Surroundings> Live<W> {
                 if !live.read(id, &socket, &mut reader) {
                     break;
                 }
+                if live.hub.borrow_mut().is_closing(id) {
+                    // Whoever floods us must not keep us busy dropping it.
+                    Box::pin(sleep(CLOSING_PAUSE)).await;
+                }
             }
             end(&socket);
             live.disconnect(id);
@@ -343,8 +345,13 @@ enum Pumped {
 fn configure(socket: &TcpStream) -> io::Result<()> {
     let socket = SockRef::from(socket);
     socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_notsent_lowat(limits::LIVE_UNSENT_BYTES)?;
-    socket.set_tcp_user_timeout(Some(limits::SLOW_CLIENT * 2))
+    // Elsewhere the edge runs too, but holds more in the kernel for a slow client.
+    #[cfg(target_os = "linux")]
+    {
+        socket.set_tcp_notsent_lowat(limits::LIVE_UNSENT_BYTES)?;
+        socket.set_tcp_user_timeout(Some(limits::SLOW_CLIENT * 2))?;
+    }
+    Ok(())
 }
 
 /// Ends a connection, which wakes whoever waits for its socket.

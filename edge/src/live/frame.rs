@@ -195,7 +195,9 @@ mod tests {
         bytes
     }
 
-    fn parsed(mut bytes: Vec<u8>) -> Result<Option<(bool, Opcode, Vec<u8>, usize)>, Violation> {
+    type Parsed = (bool, Opcode, Vec<u8>, usize);
+
+    fn parsed(mut bytes: Vec<u8>) -> Result<Option<Parsed>, Violation> {
         let frame = parse(&mut bytes, 4096)?;
         Ok(frame.map(|frame| {
             (

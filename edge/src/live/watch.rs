@@ -29,7 +29,6 @@ pub(crate) trait Source {
 
 /// All states of an event at a rev.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the names of API.md's snapshot")]
 pub(crate) struct Snapshot {
     pub(crate) rev: Rev,
     pub(crate) counts: Counts,

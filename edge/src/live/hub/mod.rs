@@ -5,9 +5,10 @@
 //! [`Effect`]s come out. The driver's whole duty is to write [`Hub::next`] to the socket
 //! of each connection that [`Hub::pop_ready`] names, and to say how far it got.
 //!
-//! Here what comes in; in `rounds` when who is served, in `sweep` what time does, in
-//! `render` how it looks on the wire.
+//! Here what comes in; in `membership` who watches what, in `rounds` when who is served,
+//! in `sweep` what time does, in `render` how it looks on the wire.
 
+mod membership;
 mod render;
 mod rounds;
 mod sweep;
@@ -166,6 +167,12 @@ impl<W: World> Hub<W> {
             .map(|connection| connection.session.subprotocol())
     }
 
+    /// Whether what a connection's client says is dropped.
+    pub(crate) fn is_closing(&mut self, id: ConnectionId) -> bool {
+        let connection = self.connections.get(id);
+        connection.is_none_or(|connection| connection.session.is_closing())
+    }
+
     /// A connection is gone.
     pub(crate) fn disconnect(&mut self, id: ConnectionId) {
         let Some(mut connection) = self.connections.remove(id) else {
@@ -310,62 +317,6 @@ impl<W: World> Hub<W> {
     /// What has happened since the last time.
     pub(crate) fn take_tally(&mut self) -> Tally {
         std::mem::take(&mut self.tally)
-    }
-
-    fn subscribe(&mut self, id: ConnectionId, event: EventId, since: Option<Rev>) {
-        let Some(connection) = self.connections.get(id) else {
-            return;
-        };
-        let session = &mut connection.session;
-        if let Some(watch) = self.watches.find(event)
-            && session.subscription(watch).is_some()
-        {
-            session.subscribe(watch, 0, since);
-            return;
-        }
-        if session.subscriptions.len() == limits::SUBSCRIPTIONS_PER_CONNECTION {
-            let most = limits::SUBSCRIPTIONS_PER_CONNECTION;
-            session.error(
-                Slug::Invalid,
-                format!("a connection takes {most} subscriptions; unsubscribe from one first"),
-            );
-            return;
-        }
-        let (watch_id, is_new) = self.watches.find_or_make(event);
-        if is_new {
-            self.effects.push(Effect::Load(event));
-        }
-        if let Some(watch) = self.watches.get(watch_id) {
-            let slot = u32::try_from(watch.members.len()).unwrap_or(u32::MAX);
-            watch.members.push(id);
-            session.subscribe(watch_id, slot, since);
-        }
-    }
-
-    fn unsubscribe(&mut self, id: ConnectionId, event: EventId) {
-        let Some(watch) = self.watches.find(event) else {
-            return;
-        };
-        let connection = self.connections.get(id);
-        if let Some(slot) = connection.and_then(|of| of.session.unsubscribe(watch)) {
-            self.leave(watch, slot);
-        }
-    }
-
-    /// Takes the member at `slot` out of a watch; the last member moves into its place.
-    fn leave(&mut self, id: WatchId, slot: u32) {
-        let Some(watch) = self.watches.get(id) else {
-            return;
-        };
-        watch.members.swap_remove(slot as usize);
-        if let Some(&moved) = watch.members.get(slot as usize) {
-            let connection = self.connections.get(moved);
-            if let Some(subscription) = connection.and_then(|of| of.session.subscription(id)) {
-                subscription.slot = slot;
-            }
-        } else if watch.members.is_empty() {
-            self.watches.remove(id);
-        }
     }
 
     fn make_ready(&mut self, id: ConnectionId) {

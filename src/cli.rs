@@ -1,0 +1,398 @@
+//! The command line. A flag beats its environment variable beats the configuration file
+//! beats the default.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use parterre_core::config::{AdminToken, StoreConfig};
+use parterre_loadtest::SmokeArgs;
+
+use crate::file;
+
+/// Sells tickets for events: no ticket in two hands, live availability on every screen.
+#[derive(Debug, Parser)]
+#[command(name = "parterre", version, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// A TOML file with the names of flags as keys.
+    #[arg(long, global = true, env = "PARTERRE_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) role: Role,
+}
+
+/// What this process is to be.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Role {
+    /// Core and edge in one process over the embedded store; the default.
+    Standalone(Standalone),
+    /// The process that writes.
+    Core(Core),
+    /// A stateless process that serves reads from memory and pushes changes.
+    Edge(Edge),
+    /// What administrators do from a shell.
+    #[command(subcommand)]
+    Admin(Admin),
+    /// Audit every invariant and every ticket of a store.
+    Check(Check),
+    /// Load and correctness tests against a running server.
+    #[command(subcommand)]
+    Loadtest(Loadtest),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Standalone {
+    /// Where the state and the secrets lie.
+    #[arg(long, env = "PARTERRE_DATA", default_value = "./data")]
+    pub(crate) data: PathBuf,
+    /// Where the public reaches the edge.
+    #[arg(long, env = "PARTERRE_LISTEN", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// Where administrators and further edges reach the core.
+    #[arg(long, env = "PARTERRE_CORE_LISTEN", default_value = "127.0.0.1:8081")]
+    pub(crate) core_listen: SocketAddr,
+    /// Where operators find health and metrics.
+    #[arg(long, env = "PARTERRE_OPS_LISTEN", default_value = "127.0.0.1:9080")]
+    pub(crate) ops_listen: SocketAddr,
+    /// Load the demo programme if the store is empty.
+    #[arg(long, env = "PARTERRE_DEMO")]
+    pub(crate) demo: bool,
+    /// The payment provider.
+    #[arg(long, env = "PARTERRE_PAYMENTS", default_value = "sandbox")]
+    pub(crate) payments: Payments,
+    #[command(flatten)]
+    pub(crate) memory: Memory,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Core {
+    /// Where the state lies: embedded:DIR.
+    #[arg(long, env = "PARTERRE_STORE", value_parser = store)]
+    pub(crate) store: StoreConfig,
+    /// Where edges and administrators reach the core.
+    #[arg(long, env = "PARTERRE_LISTEN", default_value = "127.0.0.1:8081")]
+    pub(crate) listen: SocketAddr,
+    /// Where operators find health and metrics.
+    #[arg(long, env = "PARTERRE_OPS_LISTEN", default_value = "127.0.0.1:9081")]
+    pub(crate) ops_listen: SocketAddr,
+    /// The payment provider.
+    #[arg(long, env = "PARTERRE_PAYMENTS")]
+    pub(crate) payments: Payments,
+    /// The secret shared with the edges.
+    #[arg(long, env = "PARTERRE_CLUSTER_SECRET_FILE", value_name = "FILE")]
+    pub(crate) cluster_secret_file: PathBuf,
+    /// An administrator's token as `parterre admin token` prints it; repeatable.
+    #[arg(long, env = "PARTERRE_ADMIN_TOKEN_HASH", value_name = "NAME:HASH", value_delimiter = ',', value_parser = admin_token)]
+    pub(crate) admin_token_hash: Vec<AdminToken>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Edge {
+    /// The cores, as http://HOST:PORT, separated by commas.
+    #[arg(long, env = "PARTERRE_CORE", value_delimiter = ',', required = true)]
+    pub(crate) core: Vec<String>,
+    /// Where the public reaches the edge.
+    #[arg(long, env = "PARTERRE_LISTEN", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// Where operators find health and metrics.
+    #[arg(long, env = "PARTERRE_OPS_LISTEN", default_value = "127.0.0.1:9082")]
+    pub(crate) ops_listen: SocketAddr,
+    /// The secret shared with the cores.
+    #[arg(long, env = "PARTERRE_CLUSTER_SECRET_FILE", value_name = "FILE")]
+    pub(crate) cluster_secret_file: PathBuf,
+    /// Hold the feed back, for tests that need an edge which is behind.
+    #[arg(long, hide = true, value_parser = duration, default_value = "0s")]
+    pub(crate) feed_delay: Duration,
+    #[command(flatten)]
+    pub(crate) memory: Memory,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// What an edge may take.
+#[derive(Debug, Args)]
+pub(crate) struct Memory {
+    /// Memory for events and rendered bodies, such as 512MiB.
+    #[arg(long, env = "PARTERRE_CACHE_BYTES", default_value = "512MiB", value_parser = bytes)]
+    pub(crate) cache_bytes: u64,
+    /// Threads that serve the public; the number of the machine's cores when absent.
+    #[arg(long, env = "PARTERRE_SHARDS")]
+    pub(crate) shards: Option<usize>,
+}
+
+/// What every server takes.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// The origin of every absolute URL, such as https://tickets.example.
+    #[arg(long, env = "PARTERRE_PUBLIC_URL")]
+    pub(crate) public_url: Option<String>,
+    /// How long to finish what is in flight when told to stop.
+    #[arg(long, env = "PARTERRE_DRAIN", default_value = "10s", value_parser = duration)]
+    pub(crate) drain: Duration,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Payments {
+    /// A stand-in for a third party that moves no money.
+    Sandbox,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Admin {
+    /// Create and publish events from files.
+    Import(Import),
+    /// Make an administrator's token: printed once, with the hash for a core.
+    Token(Token),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    /// Appears in the audit trail.
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// JSON-LD events, pretix seating plans, or event files of the project's own.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) access: Access,
+    /// Tickets of an event without seats.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) tickets: u32,
+    /// The price of a tier that has none, in minor units.
+    #[arg(long, value_name = "P")]
+    pub(crate) price: Option<i64>,
+    /// The currency where the file says none.
+    #[arg(long, default_value = "EUR")]
+    pub(crate) currency: String,
+    /// The time zone of times without one, an IANA name.
+    #[arg(long, default_value = "UTC")]
+    pub(crate) tz: String,
+    /// The event of a seating plan, as the body of POST /admin/v1/events.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) event: Option<PathBuf>,
+    /// Move every date by so many days.
+    #[arg(
+        long,
+        default_value_t = 0,
+        allow_negative_numbers = true,
+        value_name = "N"
+    )]
+    pub(crate) shift_days: i64,
+}
+
+/// How to reach the admin API.
+#[derive(Debug, Args)]
+pub(crate) struct Access {
+    /// The core's origin.
+    #[arg(long, env = "PARTERRE_CORE", default_value = "http://127.0.0.1:8081")]
+    pub(crate) core: String,
+    /// An administrator's token.
+    #[arg(long, env = "PARTERRE_TOKEN", conflicts_with = "token_file")]
+    pub(crate) token: Option<String>,
+    /// A file with an administrator's token.
+    #[arg(
+        long,
+        env = "PARTERRE_TOKEN_FILE",
+        default_value = "./data/admin-token",
+        value_name = "FILE"
+    )]
+    pub(crate) token_file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Which store: embedded:DIR. It must not be open elsewhere.
+    #[arg(long, env = "PARTERRE_STORE", value_parser = store)]
+    pub(crate) store: StoreConfig,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Loadtest {
+    /// Browsers, watchers and buyers at once; a ledger of what each was told is checked
+    /// at the end.
+    Smoke(SmokeArgs),
+}
+
+/// Why the command line leads nowhere: help was asked for, or something is wrong.
+pub(crate) struct Stop(clap::Error);
+
+impl Stop {
+    /// Prints it: help in full, an error in one line.
+    pub(crate) fn exit(self) -> ExitCode {
+        if self.0.exit_code() == 0 {
+            drop(self.0.print());
+            return ExitCode::SUCCESS;
+        }
+        let text = self.0.render().to_string();
+        let line = text
+            .lines()
+            .next()
+            .unwrap_or("error: the command line can't be read");
+        let tips: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("tip: "))
+            .collect();
+        let missing: Vec<&str> = text
+            .lines()
+            .skip(1)
+            .take_while(|line| line.starts_with("  "))
+            .map(str::trim)
+            .collect();
+        eprintln!(
+            "{} {}; see parterre --help",
+            line.trim_end(),
+            [missing.join(", "), tips.join("; ")].concat()
+        );
+        ExitCode::from(2)
+    }
+}
+
+/// Reads arguments, environment and file. Without a role it is `standalone`; without any
+/// argument, with the demo programme.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Stop> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    match arguments.get(1).and_then(|first| first.to_str()) {
+        None => arguments.extend(["standalone".into(), "--demo".into()]),
+        Some("-h" | "--help" | "-V" | "--version") => {}
+        Some(first) if first.starts_with('-') => arguments.insert(1, "standalone".into()),
+        Some(_) => {}
+    }
+    let command = file::with_defaults(Cli::command(), &arguments).map_err(Stop)?;
+    let matches = command.try_get_matches_from(arguments).map_err(Stop)?;
+    Cli::from_arg_matches(&matches).map_err(Stop)
+}
+
+fn store(text: &str) -> Result<StoreConfig, String> {
+    match text.split_once(':') {
+        Some(("embedded", directory)) if !directory.is_empty() => {
+            Ok(StoreConfig::Embedded(directory.into()))
+        }
+        _ => Err("a store is named embedded:DIR".into()),
+    }
+}
+
+fn admin_token(text: &str) -> Result<AdminToken, String> {
+    let (name, hash) = text
+        .split_once(':')
+        .ok_or("a token is given as NAME:HASH")?;
+    let hash = crate::secrets::from_hex(hash).ok_or("the hash has 64 hexadecimal digits")?;
+    Ok(AdminToken {
+        name: name.to_owned(),
+        hash,
+    })
+}
+
+/// `10s`, `250ms`, `2m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = split(text)?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        _ => return Err(format!("{text:?} needs a unit: ms, s or m")),
+    };
+    Ok(Duration::from_millis(number * millis))
+}
+
+/// `512MiB`, `2GiB`, `65536`.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (number, unit) = split(text)?;
+    let factor = match unit {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err(format!("{text:?} needs a unit: B, KiB, MiB or GiB")),
+    };
+    Ok(number * factor)
+}
+
+fn split(text: &str) -> Result<(u64, &str), String> {
+    let digits = text
+        .find(|letter: char| !letter.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number = u64::from_str(number)
+        .ok()
+        .filter(|number| *number < 1 << 32);
+    Ok((
+        number.ok_or_else(|| format!("{text:?} doesn't begin with a number"))?,
+        unit,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Result<Role, String> {
+        let all = std::iter::once("parterre")
+            .chain(arguments.iter().copied())
+            .map(OsString::from);
+        parse(all)
+            .map(|cli| cli.role)
+            .map_err(|stop| stop.0.to_string())
+    }
+
+    #[test]
+    fn without_a_role_it_is_standalone_and_without_anything_a_demo() {
+        let demo = |arguments: &[&str]| match parsed(arguments) {
+            Ok(Role::Standalone(standalone)) => standalone.demo,
+            other => panic!("{other:?}"),
+        };
+        assert!(demo(&[]));
+        assert!(!demo(&["--data", "x"]));
+        assert!(!demo(&["standalone"]));
+        assert!(demo(&["standalone", "--demo"]));
+    }
+
+    #[test]
+    fn units_are_read() {
+        assert_eq!(bytes("512MiB"), Ok(512 << 20));
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for bad in ["", "s", "10", "10h", "-1s"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_core_needs_its_secrets() {
+        assert!(parsed(&["core", "--store", "embedded:x"]).is_err());
+        assert!(
+            parsed(&[
+                "core",
+                "--store",
+                "elsewhere",
+                "--payments",
+                "sandbox",
+                "--cluster-secret-file",
+                "f"
+            ])
+            .is_err()
+        );
+        assert!(
+            parsed(&[
+                "core",
+                "--store",
+                "embedded:x",
+                "--payments",
+                "sandbox",
+                "--cluster-secret-file",
+                "f"
+            ])
+            .is_ok()
+        );
+    }
+}

@@ -1,0 +1,150 @@
+//! `parterre admin import`: files become published events, through the admin API like
+//! anybody's.
+//!
+//! Three formats are told apart by what is inside: schema.org events in JSON-LD, pretix
+//! seating plans, and this project's own event files,
+//! `{"event": {…}, "tiers": […], "tickets": […]}` with the bodies of the admin API.
+
+mod item;
+mod jsonld;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use indicatif::{ProgressBar, ProgressStyle};
+use parterre_domain::Currency;
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use crate::client::Client;
+use crate::run::Ended;
+use item::Item;
+
+/// Events that are imported at once.
+const AT_ONCE: usize = 8;
+
+/// What the command line says of files that leave something out.
+pub(crate) struct Settings {
+    pub(crate) tickets: u32,
+    pub(crate) price: Option<i64>,
+    pub(crate) currency: Currency,
+    pub(crate) tz: jiff::tz::TimeZone,
+    pub(crate) event: Option<Vec<u8>>,
+    pub(crate) shift_days: i64,
+}
+
+/// What became of everything that was to be imported.
+pub(crate) struct Summary {
+    events: usize,
+    tickets: u64,
+    skipped: Vec<String>,
+    took: Duration,
+}
+
+impl Summary {
+    /// Whether nothing was skipped.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.skipped.is_empty()
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.skipped
+            .iter()
+            .try_for_each(|skipped| writeln!(f, "skipped: {skipped}"))?;
+        let (events, tickets, skipped) = (self.events, self.tickets, self.skipped.len());
+        let seconds = self.took.as_secs_f64();
+        write!(
+            f,
+            "{events} events with {tickets} tickets published in {seconds:.1} s, {skipped} skipped"
+        )
+    }
+}
+
+/// Imports files, showing progress.
+pub(crate) async fn run(
+    client: &Client,
+    files: &[PathBuf],
+    settings: &Settings,
+) -> Result<Summary, Ended> {
+    let start = Instant::now();
+    let (mut items, mut skipped) = (Vec::new(), Vec::new());
+    for file in files {
+        for found in read(file, settings)? {
+            match found {
+                Ok(item) => items.push(item),
+                Err(why) => skipped.push(format!("{}: {why}", file.display())),
+            }
+        }
+    }
+    let bar = ProgressBar::new(items.len() as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed}") {
+        bar.set_style(style);
+    }
+    let (mut events, mut tickets) = (0, 0);
+    let mut work = JoinSet::new();
+    let mut items = items.into_iter();
+    loop {
+        while work.len() < AT_ONCE
+            && let Some(item) = items.next()
+        {
+            let client = client.clone();
+            work.spawn(async move { item.publish(&client).await });
+        }
+        let Some(done) = work.join_next().await else {
+            break;
+        };
+        bar.inc(1);
+        match done.unwrap_or_else(|panic| Err(panic.to_string())) {
+            Ok(added) => {
+                events += 1;
+                tickets += u64::from(added);
+            }
+            Err(why) => skipped.push(why),
+        }
+    }
+    bar.finish_and_clear();
+    Ok(Summary {
+        events,
+        tickets,
+        skipped,
+        took: start.elapsed(),
+    })
+}
+
+/// What a file holds: items, or why one of them can't be imported.
+fn read(file: &Path, settings: &Settings) -> Result<Vec<Result<Item, String>>, Ended> {
+    let shown = file.display();
+    let bytes = std::fs::read(file)
+        .map_err(|error| Ended::cannot(format!("can't read {shown}: {error}")))?;
+    let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
+        Ended::cannot(format!(
+            "{shown} isn't JSON: {error}; see README for what can be imported"
+        ))
+    })?;
+    if value.get("zones").is_some() {
+        return Ok(vec![item::plan(&value, Bytes::from(bytes), settings)]);
+    }
+    if value.get("event").is_some() {
+        return Ok(vec![item::own(value, settings)]);
+    }
+    let events = match value {
+        Value::Array(events) => events,
+        Value::Object(mut object) => match object.remove("@graph") {
+            Some(Value::Array(events)) => events,
+            _ => vec![Value::Object(object)],
+        },
+        _ => {
+            return Err(Ended::cannot(format!(
+                "{shown} holds neither events nor a seating plan"
+            )));
+        }
+    };
+    let items = events.iter().enumerate();
+    Ok(items
+        .map(|(at, event)| jsonld::item(event, settings).map_err(|why| format!("item {at}: {why}")))
+        .collect())
+}

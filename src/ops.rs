@@ -1,0 +1,96 @@
+//! The operators' listener: one a process, for whatever roles it has.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use parterre_domain::limits;
+use tokio::net::TcpListener;
+
+use crate::run::Ended;
+
+/// A role as operators see it.
+pub(crate) enum Probe {
+    Core(parterre_core::Probe),
+    Edge(parterre_edge::Probe),
+}
+
+impl Probe {
+    async fn ready(&self) -> Result<(), String> {
+        match self {
+            Self::Core(core) => core.ready().await,
+            Self::Edge(edge) => edge.ready(),
+        }
+    }
+
+    fn metrics(&self) -> String {
+        match self {
+            Self::Core(core) => core.metrics(),
+            Self::Edge(edge) => edge.metrics(),
+        }
+    }
+}
+
+/// Binds the listener; says how to mend it when that fails.
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Ended> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let mend = "stop what uses the port or choose another with --ops-listen";
+        Ended::cannot(format!("can't listen on {address}: {error}; {mend}"))
+    })
+}
+
+/// Serves until it is dropped.
+pub(crate) async fn serve(listener: TcpListener, probes: Vec<Probe>) {
+    let probes: Arc<[Probe]> = probes.into();
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(limits::SWEEP_INTERVAL).await;
+            continue;
+        };
+        let probes = Arc::clone(&probes);
+        tokio::spawn(async move {
+            let service = service_fn(move |request| answer(Arc::clone(&probes), request));
+            let mut http = hyper::server::conn::http1::Builder::new();
+            http.timer(TokioTimer::new())
+                .header_read_timeout(limits::HEADER_TIMEOUT);
+            if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
+                tracing::debug!(%error, "an operator's connection ended early");
+            }
+        });
+    }
+}
+
+async fn answer(
+    probes: Arc<[Probe]>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (status, text) = match request.uri().path() {
+        "/healthz" => (StatusCode::OK, "alive\n".to_owned()),
+        "/readyz" => ready(&probes).await,
+        "/metrics" => (StatusCode::OK, probes.iter().map(Probe::metrics).collect()),
+        _ => (
+            StatusCode::NOT_FOUND,
+            "there are /healthz, /readyz and /metrics\n".to_owned(),
+        ),
+    };
+    let mut response = Response::new(Full::from(text));
+    *response.status_mut() = status;
+    let kind = http::HeaderValue::from_static("text/plain; version=0.0.4");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    Ok(response)
+}
+
+async fn ready(probes: &[Probe]) -> (StatusCode, String) {
+    for probe in probes {
+        if let Err(why) = probe.ready().await {
+            return (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"));
+        }
+    }
+    (StatusCode::OK, "ready\n".to_owned())
+}

@@ -1,0 +1,50 @@
+//! `parterre admin`.
+
+use super::Ended;
+use crate::cli::{Access, Import, Token};
+use crate::client::Client;
+use crate::import::{self, Settings};
+use crate::secrets;
+
+pub(super) fn token(args: &Token) -> Result<(), Ended> {
+    let token = secrets::fresh()?;
+    let hash = secrets::to_hex(&secrets::hash(&token));
+    println!("token, shown only now: {token}");
+    println!(
+        "for a core:            --admin-token-hash {}:{hash}",
+        args.name
+    );
+    Ok(())
+}
+
+pub(super) async fn import(args: Import) -> Result<(), Ended> {
+    let client = client(&args.access)?;
+    let event = args.event.as_ref().map(std::fs::read).transpose();
+    let settings = Settings {
+        tickets: args.tickets,
+        price: args.price,
+        currency: args
+            .currency
+            .parse()
+            .map_err(|error| Ended::cannot(format!("--currency: {error}")))?,
+        tz: jiff::tz::TimeZone::get(&args.tz)
+            .map_err(|error| Ended::cannot(format!("--tz: {error}")))?,
+        event: event.map_err(|error| Ended::cannot(format!("--event: {error}")))?,
+        shift_days: args.shift_days,
+    };
+    let summary = import::run(&client, &args.files, &settings).await?;
+    println!("{summary}");
+    if summary.is_whole() {
+        Ok(())
+    } else {
+        Err(Ended::found())
+    }
+}
+
+fn client(access: &Access) -> Result<Client, Ended> {
+    let token = match &access.token {
+        Some(token) => token.clone(),
+        None => secrets::read(&access.token_file, false)?,
+    };
+    Ok(Client::new(&access.core, &token))
+}

@@ -1,0 +1,41 @@
+//! `parterre core`.
+
+use parterre_core::config::{Config, Payments};
+
+use super::Ended;
+use crate::cli;
+use crate::ops::{self, Probe};
+use crate::{secrets, signals};
+
+pub(super) async fn run(args: cli::Core) -> Result<(), Ended> {
+    let stop = signals::stop()?;
+    let listener = ops::bind(args.ops_listen).await?;
+    let core = parterre_core::build(config(args)?).await?;
+    tracing::info!(address = %core.address(), "the core listens");
+    let operating = tokio::spawn(ops::serve(listener, vec![Probe::Core(core.probe())]));
+    core.run(stop).await?;
+    operating.abort();
+    Ok(())
+}
+
+fn config(args: cli::Core) -> Result<Config, Ended> {
+    let cluster_secret = secrets::read(&args.cluster_secret_file, false)?;
+    let public_url = args.common.public_url;
+    let public_url = public_url.unwrap_or_else(|| "http://127.0.0.1:8080".into());
+    Ok(Config {
+        store: args.store,
+        listen: args.listen,
+        public_url: public_url.trim_end_matches('/').to_owned(),
+        cluster_secret,
+        admin_tokens: args.admin_token_hash,
+        payments: payments(args.payments),
+        drain: args.common.drain,
+    })
+}
+
+/// The provider that a flag names.
+pub(super) fn payments(named: cli::Payments) -> Payments {
+    match named {
+        cli::Payments::Sandbox => Payments::Sandbox,
+    }
+}

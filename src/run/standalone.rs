@@ -1,0 +1,94 @@
+//! `parterre standalone`: core and edge in one process, over loopback as over any
+//! network.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use parterre_core::config::{AdminToken, StoreConfig};
+use tokio::sync::watch;
+
+use super::{Ended, core, edge};
+use crate::cli::Standalone;
+use crate::ops::{self, Probe};
+use crate::{demo, secrets, signals};
+
+pub(super) async fn run(args: Standalone) -> Result<(), Ended> {
+    let stop = signals::stop()?;
+    let admin_token = secrets::read(&args.data.join("admin-token"), true)?;
+    let cluster_secret = secrets::read(&args.data.join("cluster-secret"), true)?;
+    secrets::read(&args.data.join("signing-key"), true)?;
+    let listener = ops::bind(args.ops_listen).await?;
+    let edge = parterre_edge::build(edge_config(&args, &cluster_secret))?;
+    let public_url = args
+        .common
+        .public_url
+        .clone()
+        .unwrap_or_else(|| format!("http://{}", reachable(edge.address())));
+    let core = parterre_core::build(parterre_core::config::Config {
+        store: StoreConfig::Embedded(args.data.join("store")),
+        listen: args.core_listen,
+        public_url: public_url.trim_end_matches('/').to_owned(),
+        cluster_secret,
+        admin_tokens: vec![AdminToken {
+            name: "standalone".into(),
+            hash: secrets::hash(&admin_token),
+        }],
+        payments: core::payments(args.payments),
+        drain: args.common.drain,
+    })
+    .await?;
+    let core_url = format!("http://{}", reachable(core.address()));
+    let token_file = args.data.join("admin-token");
+    tracing::info!(page = public_url, core = core_url, token_file = %token_file.display(), "parterre listens");
+    let probes = vec![Probe::Core(core.probe()), Probe::Edge(edge.probe())];
+    let operating = tokio::spawn(ops::serve(listener, probes));
+    let loading = args
+        .demo
+        .then(|| tokio::spawn(demo::load(core_url, admin_token)));
+    let (stopping, stopped) = watch::channel(false);
+    let stopper = tokio::spawn(async move {
+        stop.await;
+        stopping.send_replace(true);
+    });
+    // The edge goes first, so that its last requests still find a core.
+    let (edge_done, edge_gone) = watch::channel(false);
+    let edge = async {
+        let ended = edge.run(told(stopped)).await;
+        edge_done.send_replace(true);
+        ended.map_err(|error| Ended::cannot(format!("the edge broke: {error}")))
+    };
+    let core = async { core.run(told(edge_gone)).await.map_err(Ended::from) };
+    let ended = tokio::try_join!(edge, core).map(drop);
+    for task in [Some(operating), Some(stopper), loading]
+        .into_iter()
+        .flatten()
+    {
+        task.abort();
+    }
+    ended
+}
+
+fn edge_config(args: &Standalone, cluster_secret: &str) -> parterre_edge::config::Config {
+    parterre_edge::config::Config {
+        cores: vec![format!("http://{}", reachable(args.core_listen))],
+        listen: args.listen,
+        cluster_secret: cluster_secret.to_owned(),
+        cache_bytes: args.memory.cache_bytes,
+        shards: edge::shards(&args.memory),
+        drain: args.common.drain,
+        feed_delay: std::time::Duration::ZERO,
+    }
+}
+
+/// An address that listens everywhere is reached on this machine by loopback.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), address.port())
+    } else {
+        address
+    }
+}
+
+async fn told(mut stopped: watch::Receiver<bool>) {
+    // An error means that whoever could tell is gone, which tells as much.
+    drop(stopped.wait_for(|stopped| *stopped).await);
+}
