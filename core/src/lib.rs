@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod payment;
 pub mod planning;
 mod probe;
+mod recent;
 pub mod snapshot;
 pub mod store;
 mod sweeper;
@@ -185,6 +186,7 @@ impl Core {
             () = &mut served => None,
             () = stop => None,
             failure = store.failed() => Some(failure),
+            () = lanes.ended() => Some(Failure("a lane has ended; the log says why".into())),
         };
         if let Some(failure) = failed {
             return Err(failure);
