@@ -95,10 +95,10 @@ fn time(text: &str, settings: &Settings) -> Result<Timestamp, String> {
     let local: DateTime = text
         .parse()
         .map_err(|_| format!("startDate {text:?} isn't a time"))?;
-    let zoned = local
-        .to_zoned(settings.tz.clone())
-        .map_err(|error| format!("startDate {text:?}: {error}"))?;
-    Ok(zoned.timestamp())
+    settings
+        .tz
+        .to_timestamp(local)
+        .map_err(|error| format!("startDate {text:?}: {error}"))
 }
 
 /// The first price among the offers, in minor units.
@@ -154,17 +154,7 @@ fn minor(decimal: &str, currency: Currency) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn settings() -> Settings {
-        Settings {
-            tickets: 2,
-            price: None,
-            currency: "EUR".parse().unwrap(),
-            tz: jiff::tz::TimeZone::get("America/Toronto").unwrap(),
-            event: None,
-            shift_days: 0,
-        }
-    }
+    use crate::import::testing::settings;
 
     fn event(change: impl Fn(&mut Value)) -> Value {
         let mut event = json!({
