@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use parterre_core::config::{AdminToken, StoreConfig};
 use parterre_loadtest::LoadtestArgs;
@@ -226,27 +227,29 @@ impl Stop {
             drop(self.0.print());
             return ExitCode::SUCCESS;
         }
-        let text = self.0.render().to_string();
-        let line = text
-            .lines()
-            .next()
-            .unwrap_or("error: the command line can't be read");
-        let tips: Vec<&str> = text
-            .lines()
-            .filter_map(|line| line.trim().strip_prefix("tip: "))
-            .collect();
-        let missing: Vec<&str> = text
-            .lines()
-            .skip(1)
-            .take_while(|line| line.starts_with("  "))
-            .map(str::trim)
-            .collect();
-        eprintln!(
-            "{} {}; see parterre --help",
-            line.trim_end(),
-            [missing.join(", "), tips.join("; ")].concat()
-        );
+        eprintln!("{}", self.line());
         ExitCode::from(2)
+    }
+
+    /// An error in one line, with what is missing and what may have been meant.
+    fn line(&self) -> String {
+        if self.0.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            return "error: a command is missing; see parterre --help".to_owned();
+        }
+        let text = self.0.render().to_string();
+        let mut lines = text.lines();
+        let first = lines.next().unwrap_or("error: it can't be read").trim_end();
+        let missing = lines
+            .take_while(|line| line.starts_with("  "))
+            .map(str::trim);
+        let tips = text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("tip: "));
+        let missing = missing.collect::<Vec<_>>().join(", ");
+        let said = [first, &missing].join(" ").trim_end().to_owned();
+        let parts = std::iter::once(said.as_str()).chain(tips);
+        let parts = parts.chain(["see parterre --help"]);
+        parts.collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -332,9 +335,7 @@ mod tests {
         let all = std::iter::once("parterre")
             .chain(arguments.iter().copied())
             .map(OsString::from);
-        parse(all)
-            .map(|cli| cli.role)
-            .map_err(|stop| stop.0.to_string())
+        parse(all).map(|cli| cli.role).map_err(|stop| stop.line())
     }
 
     #[test]
