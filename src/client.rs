@@ -71,7 +71,7 @@ impl Client {
                 Ok((status, bytes)) => return Err(format!("{status}: {}", said(&bytes))),
                 // A call that may have been done isn't repeated: it could be done twice.
                 Err(error) if method == Method::GET || error.is_connect() => {
-                    last = error.to_string()
+                    last = error.to_string();
                 }
                 Err(error) => return Err(format!("{path}: {error}")),
             }

@@ -95,10 +95,10 @@ fn time(text: &str, settings: &Settings) -> Result<Timestamp, String> {
     let local: DateTime = text
         .parse()
         .map_err(|_| format!("startDate {text:?} isn't a time"))?;
-    let zoned = local
-        .to_zoned(settings.tz.clone())
-        .map_err(|error| format!("startDate {text:?}: {error}"))?;
-    Ok(zoned.timestamp())
+    settings
+        .tz
+        .to_timestamp(local)
+        .map_err(|error| format!("startDate {text:?}: {error}"))
 }
 
 /// The first price among the offers, in minor units.

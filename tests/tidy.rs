@@ -1,0 +1,292 @@
+//! What review would say twice, said by a test instead.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Lines of a file before its tests. The aim is 400; the rest is for one whose parts
+/// are one thing.
+const LINES: usize = 450;
+/// Lines of a file in all.
+const LINES_WITH_TESTS: usize = 600;
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+#[test]
+fn files_are_short() {
+    let long = sources().into_iter().filter_map(|(path, text)| {
+        let code = text.lines().take_while(|line| *line != "#[cfg(test)]");
+        let (code, all) = (code.count(), text.lines().count());
+        let is_test = path.contains("tests");
+        let over = all > LINES_WITH_TESTS || (code > LINES && !is_test);
+        over.then(|| format!("{path}: {code} lines of code, {all} in all"))
+    });
+    none(long, "split it where a name appears");
+}
+
+#[test]
+fn nothing_is_left_open() {
+    // Put together here, so that this file doesn't name them itself.
+    let open = ["todo!", "unimplemented!", "dbg!"].map(|name| format!("{name}("));
+    let found = lines().filter(|(_, line)| open.iter().any(|mark| line.contains(mark)));
+    none(
+        found.map(shown),
+        "finish it or write down what is missing where a reader looks for it",
+    );
+}
+
+#[test]
+fn one_word_names_one_thing() {
+    let files = sources().into_iter().filter_map(|(path, _)| {
+        let vague = [
+            "util", "utils", "common", "helper", "helpers", "manager", "misc",
+        ];
+        let mut parts = path.split(['/', '.']);
+        parts.any(|part| vague.contains(&part)).then_some(path)
+    });
+    none(files, "name it after what it does");
+    let synonym = ["book", "ing"].concat();
+    let words = lines().filter(|(_, line)| line.to_lowercase().contains(&synonym));
+    none(words.map(shown), "it is called a reservation");
+}
+
+#[test]
+fn libraries_print_nothing() {
+    let found = lines().filter(|(place, line)| {
+        let library = ["domain/src", "core/src", "edge/src"];
+        let prints = ["println!(", "print!("]
+            .map(|call| line.trim_start().trim_start_matches('e').starts_with(call));
+        library.iter().any(|folder| place.starts_with(folder))
+            && !place.contains("tests")
+            && prints.contains(&true)
+    });
+    none(found.map(shown), "return it, or log it with tracing");
+}
+
+#[test]
+fn edge_and_core_never_meet() {
+    let pairs = [
+        ("edge", "parterre_core"),
+        ("core", "parterre_edge"),
+        ("loadtest", "parterre_core"),
+        ("loadtest", "parterre_edge"),
+    ];
+    let found = lines().filter(|(place, line)| {
+        let crosses = |(folder, name): &(&str, &str)| {
+            place.starts_with(&format!("{folder}/src")) && line.contains(name)
+        };
+        pairs.iter().any(crosses)
+    });
+    none(
+        found.map(shown),
+        "what both need belongs to the domain; a load tester sees what a customer sees",
+    );
+}
+
+#[test]
+fn every_crate_opens_with_a_map() {
+    let closed = sources().into_iter().filter(|(path, text)| {
+        (path.ends_with("src/lib.rs") || path == "src/main.rs") && !text.starts_with("//! ")
+    });
+    none(
+        closed.map(|(path, _)| path),
+        "say what it does, what it refuses to do and where to begin reading",
+    );
+}
+
+#[test]
+fn every_limit_says_what_it_bounds() {
+    let (_, limits) = sources()
+        .into_iter()
+        .find(|(path, _)| path == "domain/src/limits.rs")
+        .expect("domain/src/limits.rs");
+    let lines: Vec<&str> = limits.lines().collect();
+    let bare = lines
+        .windows(2)
+        .filter(|pair| pair[1].starts_with("pub const") && !pair[0].starts_with("///"));
+    none(
+        bare.map(|pair| pair[1].to_owned()),
+        "document it, with its unit",
+    );
+}
+
+#[test]
+fn every_metric_is_the_projects_own() {
+    let made = [
+        "Opts::new(",
+        "Gauge::new(",
+        "Counter::new(",
+        "GaugeVec::new(",
+        "CounterVec::new(",
+    ];
+    let sources = sources()
+        .into_iter()
+        .filter(|(path, _)| !path.contains("tests"));
+    let strangers = sources.flat_map(|(path, text)| {
+        let names = made.iter().flat_map(|call| text.split(call).skip(1));
+        let named = names.filter_map(|rest| {
+            let name = rest
+                .trim_start()
+                .trim_start_matches("format!(")
+                .strip_prefix('"')?;
+            let name: String = name.chars().take_while(|letter| *letter != '"').collect();
+            (!name.starts_with("parterre_")).then_some(name)
+        });
+        named
+            .map(|name| format!("{path}: {name}"))
+            .collect::<Vec<_>>()
+    });
+    none(strangers, "metric names start with parterre_");
+}
+
+#[test]
+fn readme_names_every_command_and_every_flag() {
+    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).expect("README.md");
+    let missing = commands().into_iter().flat_map(|command| {
+        let flags = flags(&help(&command));
+        let whole = format!("parterre {}", command.join(" "));
+        std::iter::once(whole.clone())
+            .chain(flags.into_iter().map(|flag| format!("`{flag}`")))
+            .filter(|name| !readme.contains(name.as_str()))
+            .map(|name| format!("{whole}: {name}"))
+            .collect::<Vec<_>>()
+    });
+    none(missing, "README doesn't name it");
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let documents = files(Path::new(ROOT))
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|kind| kind == "md"));
+    let broken = documents.flat_map(|path| {
+        let text = fs::read_to_string(&path).expect("a readable document");
+        let folder = path.parent().expect("a folder").to_owned();
+        let targets = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next());
+        let local = targets.filter(|target| !target.contains("://") && !target.starts_with('#'));
+        local
+            .filter(|target| {
+                !folder
+                    .join(target.split('#').next().unwrap_or(target))
+                    .exists()
+            })
+            .map(|target| format!("{}: {target}", name(&path)))
+            .collect::<Vec<_>>()
+    });
+    none(broken, "the link leads nowhere");
+}
+
+/// Fails with every finding and how to mend them.
+fn none(findings: impl Iterator<Item = String>, mend: &str) {
+    let findings: Vec<String> = findings.collect();
+    assert!(findings.is_empty(), "{mend}\n  {}", findings.join("\n  "));
+}
+
+/// Every Rust file of the workspace: its path from the root, and its text.
+fn sources() -> Vec<(String, String)> {
+    let rust = files(Path::new(ROOT))
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|kind| kind == "rs"));
+    let sources: Vec<_> = rust
+        .map(|path| {
+            (
+                name(&path),
+                fs::read_to_string(&path).expect("a readable file"),
+            )
+        })
+        .collect();
+    assert!(sources.len() > 20, "the workspace wasn't found in {ROOT}");
+    sources
+}
+
+/// Every line of Rust beside its place.
+fn lines() -> impl Iterator<Item = (String, String)> {
+    sources().into_iter().flat_map(|(path, text)| {
+        let numbered = (1..).zip(text.lines());
+        numbered
+            .map(|(number, line)| (format!("{path}:{number}"), line.to_owned()))
+            .collect::<Vec<(String, String)>>()
+    })
+}
+
+fn shown((place, line): (String, String)) -> String {
+    format!("{place}: {}", line.trim())
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a readable folder");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let skipped = |path: &PathBuf| {
+        ["target", "data", ".git"]
+            .iter()
+            .any(|name| path.ends_with(name))
+    };
+    paths
+        .filter(|path| !skipped(path))
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
+fn name(path: &Path) -> String {
+    let inside = path.strip_prefix(ROOT).unwrap_or(path);
+    inside.to_string_lossy().into_owned()
+}
+
+/// Every command of the binary that has none below it.
+fn commands() -> Vec<Vec<String>> {
+    let mut open = vec![Vec::new()];
+    let mut found = Vec::new();
+    while let Some(command) = open.pop() {
+        let below = below(&help(&command));
+        if below.is_empty() {
+            found.push(command);
+        } else {
+            open.extend(
+                below
+                    .into_iter()
+                    .map(|name| [command.clone(), vec![name]].concat()),
+            );
+        }
+    }
+    assert!(found.len() > 4, "{found:?}");
+    found
+}
+
+fn help(command: &[String]) -> String {
+    let run = Command::new(env!("CARGO_BIN_EXE_parterre"))
+        .args(command)
+        .arg("--help")
+        .output();
+    String::from_utf8(run.expect("the binary").stdout).expect("text")
+}
+
+/// The names under `Commands:`.
+fn below(help: &str) -> Vec<String> {
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let listed = listed.take_while(|line| line.starts_with("  "));
+    listed
+        .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
+        .collect()
+}
+
+fn flags(help: &str) -> Vec<String> {
+    let words = help
+        .lines()
+        .flat_map(|line| line.split_whitespace().take(2));
+    let flags = words.filter(|word| word.starts_with("--"));
+    let mut flags: Vec<String> = flags
+        .map(|flag| flag.trim_end_matches(',').to_owned())
+        .collect();
+    flags.retain(|flag| flag != "--help" && flag != "--version");
+    flags.sort();
+    flags.dedup();
+    flags
+}
