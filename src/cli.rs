@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use parterre_core::config::{AdminToken, StoreConfig};
-use parterre_loadtest::SmokeArgs;
+use parterre_loadtest::LoadtestArgs;
 
 use crate::file;
 
@@ -41,8 +41,7 @@ pub(crate) enum Role {
     /// Audit every invariant and every ticket of a store.
     Check(Check),
     /// Load and correctness tests against a running server.
-    #[command(subcommand)]
-    Loadtest(Loadtest),
+    Loadtest(LoadtestArgs),
 }
 
 #[derive(Debug, Args)]
@@ -217,13 +216,6 @@ pub(crate) struct Check {
     /// Which store: embedded:DIR. It must not be open elsewhere.
     #[arg(long, env = "PARTERRE_STORE", value_parser = store)]
     pub(crate) store: StoreConfig,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Loadtest {
-    /// Browsers, watchers and buyers at once; a ledger of what each was told is checked
-    /// at the end.
-    Smoke(SmokeArgs),
 }
 
 /// Why the command line leads nowhere: help was asked for, or something is wrong.

@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | `e` | event | [`crate::EventRecord`] |
 //! | `l` | upload, chunk u32 | [`crate::LayoutChunk`] |
-//! | `k` | event | reservation: how far cancelling has come |
+//! | `k` | event | key: where the next step of cancelling begins |
 //! | `u` | upload | event: what a staged upload is for |
 //! | `t` | event, ticket u32 | [`crate::state::TicketRecord`]; absent means free |
 //! | `r` | reservation | [`crate::ReservationRecord`] |
@@ -66,7 +66,8 @@ pub fn upload_event(upload: UploadId) -> Key {
     join(b'u', &[&upload.0])
 }
 
-/// How far the steps of cancelling an event have come: the last reservation ended.
+/// How far the steps of cancelling an event have come: the first key among
+/// [`event_reservations`] that the next one looks at.
 pub fn cancel_cursor(event: EventId) -> Key {
     join(b'k', &[&event.to_bytes()])
 }

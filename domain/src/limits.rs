@@ -9,6 +9,14 @@ use std::time::Duration;
 pub const TICKETS_PER_EVENT: u32 = 200_000;
 /// Bytes of an upload of tickets.
 pub const UPLOAD_BYTES: usize = 64 << 20;
+/// Errors that an answer lists when an upload has many.
+pub const UPLOAD_ERRORS: usize = 100;
+/// Uploads of tickets that a core reads at once: each takes its whole body in memory, and
+/// more while it is parsed.
+pub const UPLOADS_AT_ONCE: usize = 2;
+/// How often an upload tries to get one chunk into a full lane; it pauses
+/// [`SWEEP_INTERVAL`] in between.
+pub const UPLOAD_TRIES: u32 = 120;
 /// Bytes of any other request body.
 pub const BODY_BYTES: usize = 64 << 10;
 /// Uploads that one draft may be made of.
@@ -69,12 +77,15 @@ pub const BULK_QUEUE: usize = 256;
 pub const COMMAND_DEADLINE: Duration = Duration::from_secs(5);
 /// How often a batch is decided anew because a rule asked for more records.
 pub const LOAD_PASSES: usize = 8;
-/// Events that a lane keeps arranged for planning the best available tickets.
-pub const PLANNED_EVENTS: usize = 64;
-/// Layouts that a core keeps in memory.
-pub const LAYOUTS: usize = 64;
+/// Tickets of the events that a lane keeps arranged for planning the best available
+/// ones; some ten bytes a ticket.
+pub const PLANNED_TICKETS: u64 = 1_000_000;
+/// Tickets of the layouts that a core keeps in memory; some hundred bytes a ticket.
+pub const LAYOUT_TICKETS: u64 = 1_000_000;
 /// Bytes of the log that a lane reads at once to catch up.
 pub const CATCH_UP_BYTES: usize = 4 << 20;
+/// How often a lane reads so much before it rather loads anew what it plans with.
+pub const CATCH_UP_READS: usize = 4;
 /// Entries of a range that are read at once.
 pub const ROWS_PER_READ: usize = 10_000;
 /// How often a plan of best available tickets is remade after losing a race.
@@ -130,6 +141,15 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 pub const READY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Entries of the due index that one core works off at once.
 pub const SWEEPS_AT_ONCE: usize = 512;
+/// Entries that ask a payment provider which one core works off at once. They are counted
+/// apart: a provider that hangs holds up no other entry.
+pub const PROVIDER_SWEEPS_AT_ONCE: usize = 128;
+/// Entries that a list looks at for one page before it answers with what it has found and
+/// where to go on.
+pub const ROWS_PER_PAGE: usize = 2_000;
+/// Stretches that trimming tells apart in the log: it drops whole ones, so it may keep
+/// this part of the bounds too much.
+pub const TRIM_STRETCHES: u32 = 512;
 /// How often the log is trimmed.
 pub const TRIM_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -137,12 +157,18 @@ pub const TRIM_INTERVAL: Duration = Duration::from_secs(60);
 pub const LOG_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// Bytes of the log that are kept at most.
 pub const LOG_BYTES: u64 = 1 << 30;
+/// Records of the log that one commit of the trimmer drops.
+pub const TRIMMED_RECORDS: usize = 256;
 /// Bytes of records in one frame of the feed.
 pub const FEED_FRAME_BYTES: usize = 1 << 20;
 /// Records that a core keeps in memory for edges that resume.
 pub const FEED_RING_RECORDS: usize = 16_384;
 /// Bytes of records that a core keeps in memory for edges that resume.
 pub const FEED_RING_BYTES: usize = 64 << 20;
+/// Edges that one core feeds.
+pub const FEED_EDGES: usize = 1_024;
+/// Bytes of what an edge says on the feed.
+pub const FEED_JOIN_BYTES: usize = 1 << 10;
 /// How often a core tells its edges where the log ends.
 pub const FEED_HEARTBEAT: Duration = Duration::from_millis(250);
 /// The oldest read of the log's end that a heartbeat may rest on.

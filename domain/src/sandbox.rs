@@ -150,6 +150,11 @@ impl SandboxCommand {
         }
     }
 
+    /// Where the session's record lies.
+    pub(crate) fn key(&self) -> keys::Key {
+        keys::sandbox(&self.session().to_bytes())
+    }
+
     fn session(&self) -> ReservationId {
         match self {
             Self::Open(session) => session.reservation,
@@ -161,7 +166,7 @@ impl SandboxCommand {
     }
 
     pub(crate) fn decide(&self, now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
-        let key = keys::sandbox(&self.session().to_bytes());
+        let key = self.key();
         let before: Option<SandboxSession> = overlay.read_sandbox(&key)?;
         let mut session = match (&before, self) {
             (Some(session), _) => session.clone(),

@@ -101,12 +101,6 @@ impl Metrics {
             registry.register(Box::new(gauge.clone()))?;
             Ok(gauge)
         };
-        let refusals = counters(
-            &registry,
-            "parterre_edge_refusals_total",
-            "Writes that the edge refused by itself",
-            &["reason"],
-        )?;
         Ok(Self {
             requests: requests(&registry)?,
             latency: latency(&registry)?,
@@ -133,7 +127,7 @@ impl Metrics {
                 "Lists answered as rendered before",
             )?,
             list_renders: counter("parterre_edge_list_renders_total", "Lists rendered")?,
-            refusals_taken: refusals.with_label_values(&["tickets-taken"]),
+            refusals_taken: refusals(&registry)?.with_label_values(&["tickets-taken"]),
             feed_records: counter(
                 "parterre_edge_feed_records_total",
                 "Records of the feed applied",
@@ -205,6 +199,15 @@ fn counters(
     let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
     registry.register(Box::new(counters.clone()))?;
     Ok(counters)
+}
+
+fn refusals(registry: &Registry) -> Result<IntCounterVec, prometheus::Error> {
+    counters(
+        registry,
+        "parterre_edge_refusals_total",
+        "Writes that the edge refused by itself",
+        &["reason"],
+    )
 }
 
 fn requests(

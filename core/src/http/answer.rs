@@ -6,8 +6,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use parterre_domain::upload::BadUpload;
 use parterre_domain::wire::feed::SECRET_HEADER;
-use parterre_domain::{Problem, Rev, Slug, limits};
+use parterre_domain::{Problem, Refusal, Rev, Slug, Timestamp, limits};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -51,9 +52,18 @@ impl From<Rejected> for Failed {
     }
 }
 
-impl From<parterre_domain::Refusal> for Failed {
-    fn from(refusal: parterre_domain::Refusal) -> Self {
+impl From<Refusal> for Failed {
+    fn from(refusal: Refusal) -> Self {
         Self(Box::new(Problem::from(&refusal)))
+    }
+}
+
+impl From<BadUpload> for Failed {
+    fn from(bad: BadUpload) -> Self {
+        match bad {
+            BadUpload::Malformed(detail) => Slug::Malformed.problem(detail).into(),
+            BadUpload::Invalid(errors) => Refusal::Invalid(errors).into(),
+        }
     }
 }
 
@@ -78,7 +88,31 @@ impl IntoResponse for Failed {
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if status == StatusCode::UNAUTHORIZED {
+            let bearer = HeaderValue::from_static("Bearer");
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, bearer);
+        }
+        if let Some(opens_at) = self.0.opens_at {
+            response.extensions_mut().insert(OpensAt(opens_at));
+        }
         response
+    }
+}
+
+/// When what was refused can be asked for again: on the way out it becomes `Retry-After`,
+/// where there is a clock.
+#[derive(Clone, Copy, Debug)]
+struct OpensAt(Timestamp);
+
+/// Says in how many seconds to come back, on an answer that knows a time for it.
+pub(super) fn say_when(response: &mut Response, now: Timestamp) {
+    if let Some(OpensAt(at)) = response.extensions().get().copied() {
+        let seconds = at.since(now).as_millis().div_ceil(1_000).max(1);
+        let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+        let seconds = HeaderValue::from(seconds);
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
 }
 
@@ -214,14 +248,16 @@ pub(super) async fn cluster_only(
     request: Request,
     next: Next,
 ) -> Response {
-    let given = request
-        .headers()
-        .get(SECRET_HEADER)
-        .map_or(&b""[..], HeaderValue::as_bytes);
-    if bool::from(given.ct_eq(context.config.cluster_secret.as_bytes())) {
+    let detail = "only edges with the cluster's secret call this; ask an edge";
+    let Some(given) = request.headers().get(SECRET_HEADER) else {
+        return Failed::from(Slug::Unauthorized.problem(detail)).into_response();
+    };
+    // Digests have one length, so that not even the secret's length shows.
+    let given = Sha256::digest(given.as_bytes());
+    let own = Sha256::digest(context.config.cluster_secret.as_bytes());
+    if bool::from(given.as_slice().ct_eq(own.as_slice())) {
         next.run(request).await
     } else {
-        let detail = "only edges with the cluster's secret call this; ask an edge";
         Failed::from(Slug::Forbidden.problem(detail)).into_response()
     }
 }

@@ -64,12 +64,10 @@ impl AddTickets {
         if record.uploads.iter().any(|upload| upload.id == self.upload) {
             return Ok(Answer::Event(Box::new(record)));
         }
-        if record.life != Life::Draft {
-            return Err(Refusal::Conflict {
-                state: "published",
-                reason: "tickets are added to drafts only",
-            }
-            .into());
+        drafts_only(record.life)?;
+        if overlay.get(&keys::upload_event(self.upload))?.is_none() {
+            // Its chunks have been dropped: nobody took it up in time.
+            return Err(Refusal::NotFound("upload").into());
         }
         self.check(&record)?;
         record.uploads.push(Upload {
@@ -126,6 +124,19 @@ impl AddTickets {
     }
 }
 
+fn drafts_only(life: Life) -> Result<(), Refusal> {
+    let state = match life {
+        Life::Draft => return Ok(()),
+        Life::Scheduled { .. } => "scheduled",
+        Life::Published => "published",
+        Life::Cancelled => "cancelled",
+    };
+    Err(Refusal::Conflict {
+        state,
+        reason: "tickets are added to drafts only",
+    })
+}
+
 fn check_tiers(tiers: &[Tier], errors: &mut Vec<FieldError>) {
     if tiers.is_empty() || tiers.len() > limits::TIERS_PER_EVENT {
         errors.push(FieldError::new(
@@ -156,7 +167,7 @@ fn check_tiers(tiers: &[Tier], errors: &mut Vec<FieldError>) {
 /// Clears an upload that no event took up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DropUpload {
-    /// Which event; the core has looked it up.
+    /// Which event, for the lane; what the upload is for is read again.
     pub event: EventId,
     /// Which upload.
     pub upload: UploadId,
@@ -167,8 +178,14 @@ pub struct DropUpload {
 impl DropUpload {
     pub(super) fn decide(&self, _now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
         overlay.clear_due(self.due_at, Due::DropUpload(self.upload));
+        let staged = overlay.get(&keys::upload_event(self.upload))?;
+        let event = staged.and_then(|event| event.as_slice().try_into().ok());
+        let Some(event) = event.map(EventId::from_bytes) else {
+            // An earlier sweep has been here: what is left of it is the event's.
+            return Ok(Answer::Done);
+        };
+        let record = overlay.event(event)?;
         overlay.clear(keys::upload_event(self.upload));
-        let record = overlay.event(self.event)?;
         let taken = record
             .is_some_and(|record| record.uploads.iter().any(|upload| upload.id == self.upload));
         if !taken {
@@ -209,7 +226,9 @@ mod tests {
             (1, vec![tier("a", -1)], "tiers[0].price"),
         ];
         for (tickets, tiers, field) in rows {
-            match World::draft().run(Command::AddTickets(add(tickets, tiers))) {
+            let mut world = World::draft();
+            world.stage(UPLOAD);
+            match world.run(Command::AddTickets(add(tickets, tiers))) {
                 Err(Refusal::Invalid(errors)) => assert_eq!(errors[0].field, field),
                 other => panic!("{field}: {other:?}"),
             }
@@ -219,6 +238,7 @@ mod tests {
     #[test]
     fn a_repeat_adds_nothing() {
         let mut world = World::draft();
+        world.stage(UPLOAD);
         for _ in 0..2 {
             world
                 .run(Command::AddTickets(add(5, vec![tier("a", 1)])))
@@ -231,13 +251,7 @@ mod tests {
     fn an_upload_is_dropped_unless_an_event_took_it_up() {
         for taken in [false, true] {
             let mut world = World::draft();
-            let stage = StageChunk {
-                event: World::EVENT,
-                upload: UPLOAD,
-                number: 0,
-                bytes: vec![1],
-            };
-            world.run(Command::StageChunk(stage)).unwrap();
+            world.stage(UPLOAD);
             if taken {
                 world
                     .run(Command::AddTickets(add(5, vec![tier("a", 1)])))
@@ -247,6 +261,16 @@ mod tests {
             world.sweep();
             assert_eq!(world.rows.0.contains_key(&keys::chunk(UPLOAD, 0)), taken);
             assert_eq!(world.rows.range(&keys::all_due()).count(), 0);
+            // Another core sweeps the same entry, and no longer finds what it was for.
+            let again = DropUpload {
+                event: EventId::from_number(0),
+                upload: UPLOAD,
+                due_at: world.now,
+            };
+            world.run(Command::DropUpload(again)).unwrap();
+            assert_eq!(world.rows.0.contains_key(&keys::chunk(UPLOAD, 0)), taken);
+            let late = world.run(Command::AddTickets(add(5, vec![tier("a", 1)])));
+            assert_eq!(late.is_ok(), taken, "{late:?}");
         }
     }
 }

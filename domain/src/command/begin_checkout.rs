@@ -1,6 +1,6 @@
 //! Begins a checkout: the intent first, the provider's session after it.
 
-use super::{Answer, about, end_reservation, reserve};
+use super::{Answer, about, cancel_event, end_reservation, reserve};
 use crate::keys::Due;
 use crate::state::{Decision, Overlay, TicketRecord};
 use crate::{
@@ -55,7 +55,8 @@ impl BeginCheckout {
     }
 }
 
-/// Commits the session that the provider opened.
+/// Commits the session that the provider opened. Answers the reservation as it is: it may
+/// have ended meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenCheckout {
     /// Which event.
@@ -67,13 +68,31 @@ pub struct OpenCheckout {
 }
 
 impl OpenCheckout {
-    pub(super) fn decide(&self, _now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
+    pub(super) fn decide(&self, now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
         let mut record = end_reservation::reservation(overlay, self.reservation)?;
-        if let Some(checkout) = &mut record.checkout {
-            checkout.session.get_or_insert_with(|| self.session.clone());
+        let Some(checkout) = &mut record.checkout else {
+            return Ok(Answer::Reservation(Box::new(record)));
+        };
+        if checkout.session.is_none() {
+            checkout.session = Some(self.session.clone());
             overlay.put_reservation(&record);
+            close_if_ended(overlay, &record, now);
         }
         Ok(Answer::Reservation(Box::new(record)))
+    }
+}
+
+/// The reservation may have ended while the provider opened the session: then nobody is
+/// to pay on it.
+fn close_if_ended(overlay: &mut Overlay, record: &ReservationRecord, now: Timestamp) {
+    match record.state {
+        ReservationState::Released | ReservationState::Expired => {
+            cancel_event::close_session(overlay, record, now);
+        }
+        ReservationState::Pending
+        | ReservationState::Paid
+        | ReservationState::RefundDue
+        | ReservationState::Refunded => {}
     }
 }
 
@@ -104,6 +123,7 @@ fn hold_until(
     overlay.clear_due(record.expires_at, Due::Expire(record.id));
     overlay.put_due(expires_at, Due::Expire(record.id));
     record.expires_at = expires_at;
+    overlay.tickets_of(record)?;
     for ticket in &record.tickets {
         let held = TicketRecord::Pending {
             reservation: record.id,
@@ -118,8 +138,8 @@ fn hold_until(
 mod tests {
     use std::time::Duration;
 
+    use super::super::ProviderWord;
     use super::super::testing::World;
-    use super::super::{Command, ProviderWord};
     use super::*;
 
     #[test]
@@ -145,6 +165,7 @@ mod tests {
         let ended = |state| Err(Refusal::ReservationEnded(state));
         assert_eq!(world.begin_checkout(1), ended(ReservationState::Released));
         world.reserve(2, &[1]).unwrap();
+        world.begin_checkout(2).unwrap();
         world.pay(2, "p").unwrap();
         assert!(matches!(
             world.begin_checkout(2),
@@ -162,16 +183,7 @@ mod tests {
         world.reserve(1, &[0]).unwrap();
         world.begin_checkout(1).unwrap();
         for id in ["first", "second"] {
-            let session = Session {
-                id: id.into(),
-                url: "https://pay.example".into(),
-            };
-            let command = OpenCheckout {
-                event: World::EVENT,
-                reservation: World::id(1),
-                session,
-            };
-            world.run(Command::OpenCheckout(command)).unwrap();
+            world.open_checkout(1, id).unwrap();
         }
         let session = world
             .reservation(1)

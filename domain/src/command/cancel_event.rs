@@ -19,15 +19,21 @@ pub struct CancelEvent {
 impl CancelEvent {
     pub(super) fn decide(&self, now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
         let mut record = about::event(overlay, self.event)?;
-        if record.life == Life::Cancelled {
-            return Ok(Answer::Event(Box::new(record)));
+        let before = std::mem::replace(&mut record.life, Life::Cancelled);
+        match before {
+            Life::Published => {
+                record.cancelling = true;
+                overlay.put_due(now, Due::CancelStep(record.id));
+                overlay.put_event(&record);
+            }
+            // Nobody has seen it, and nobody needs to hear that it won't take place.
+            Life::Draft => overlay.put_unseen_event(&record),
+            Life::Scheduled { at } => {
+                overlay.clear_due(at, Due::Publish(record.id));
+                overlay.put_unseen_event(&record);
+            }
+            Life::Cancelled => {}
         }
-        if record.is_public() {
-            record.cancelling = true;
-            overlay.put_due(now, Due::CancelStep(record.id));
-        }
-        record.life = Life::Cancelled;
-        overlay.put_event(&record);
         Ok(Answer::Event(Box::new(record)))
     }
 }
@@ -52,20 +58,19 @@ impl CancelStep {
         }
         let cursor = keys::cancel_cursor(self.event);
         let mut range = keys::event_reservations(self.event);
-        if let Some(last) = overlay.get(&cursor)? {
-            range = range.after(last);
+        if let Some(next) = overlay.get(&cursor)? {
+            range.start.clone_from(next);
         }
-        let rows = overlay.range(&range, limits::RESERVATIONS_PER_STEP)?;
-        let ids: Vec<ReservationId> = rows
+        let page = overlay.page(&range, limits::RESERVATIONS_PER_STEP)?;
+        let ids: Vec<ReservationId> = page
+            .keys
             .iter()
-            .filter_map(|(key, _)| keys::reservation_of(key))
+            .filter_map(|key| keys::reservation_of(key))
             .collect();
         end_all(overlay, &ids, now)?;
-        match rows.last() {
-            Some((last, _)) if rows.len() == limits::RESERVATIONS_PER_STEP => {
-                overlay.set(cursor, last.clone());
-            }
-            _ => {
+        match page.next {
+            Some(next) => overlay.set(cursor, next.start),
+            None => {
                 overlay.clear(cursor);
                 overlay.clear_due(self.due_at, Due::CancelStep(self.event));
                 record.cancelling = false;
@@ -92,12 +97,6 @@ fn end(overlay: &mut Overlay, id: ReservationId, now: Timestamp) -> Decision<()>
     let Some(mut record) = overlay.reservation(id)? else {
         return Ok(());
     };
-    for ticket in &record.tickets {
-        overlay.want([crate::state::Want::Key(keys::ticket(
-            record.event,
-            ticket.id,
-        ))]);
-    }
     match record.state {
         ReservationState::Pending => {
             overlay.clear_due(record.expires_at, Due::Expire(record.id));
@@ -115,7 +114,7 @@ fn end(overlay: &mut Overlay, id: ReservationId, now: Timestamp) -> Decision<()>
 }
 
 /// Has the provider close an open checkout. If money comes all the same it goes back.
-fn close_session(overlay: &mut Overlay, record: &ReservationRecord, now: Timestamp) {
+pub(super) fn close_session(overlay: &mut Overlay, record: &ReservationRecord, now: Timestamp) {
     let Some(checkout) = &record.checkout else {
         return;
     };
@@ -137,7 +136,7 @@ fn close_session(overlay: &mut Overlay, record: &ReservationRecord, now: Timesta
 mod tests {
     use super::super::testing::World;
     use super::*;
-    use crate::Refusal;
+    use crate::{Refusal, command::Command};
 
     #[test]
     fn cancelling_ends_every_reservation_and_refunds_what_was_paid() {
@@ -178,7 +177,7 @@ mod tests {
                 event: World::EVENT,
                 due_at,
             };
-            world.run(super::super::Command::CancelStep(step)).unwrap();
+            world.run(Command::CancelStep(step)).unwrap();
             before - world.letters().matches('p').count()
         };
         let limit = limits::RESERVATIONS_PER_STEP;
@@ -187,6 +186,37 @@ mod tests {
             [limit, limit, 1]
         );
         assert!(!world.event().cancelling);
+        world.assert_sound();
+    }
+
+    #[test]
+    fn the_world_never_hears_of_a_cancelled_draft() {
+        for put_off in [false, true] {
+            let mut world = World::with_tickets(1);
+            let at = put_off.then_some(world.now + std::time::Duration::from_secs(60));
+            if put_off {
+                world.publish(at).unwrap();
+            }
+            let cancel = Command::CancelEvent(CancelEvent {
+                event: World::EVENT,
+            });
+            let (_, record) = world.rows.run(&cancel, world.now).unwrap();
+            assert_eq!(record.events, []);
+            assert_eq!(world.event().life, Life::Cancelled);
+            assert_eq!(world.due_of(Due::Publish(World::EVENT)), []);
+        }
+    }
+
+    #[test]
+    fn a_session_that_comes_after_the_cancellation_is_closed() {
+        let mut world = World::on_sale(1);
+        world.reserve(1, &[0]).unwrap();
+        world.begin_checkout(1).unwrap();
+        world.cancel().unwrap();
+        world.sweep();
+        world.open_checkout(1, "late").unwrap();
+        let outbox = OutboxId::of_session(World::id(1));
+        assert_eq!(world.due_of(Due::Outbox(outbox)), [world.now]);
         world.assert_sound();
     }
 }

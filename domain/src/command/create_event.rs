@@ -42,9 +42,11 @@ mod tests {
     use super::*;
     use crate::{Refusal, command::Command, limits};
 
+    type Spoil = fn(&mut About);
+
     #[test]
     fn every_field_that_breaks_a_rule_is_named() {
-        let rows: &[(fn(&mut About), &str)] = &[
+        let rows: &[(Spoil, &str)] = &[
             (|a| a.title = " ".into(), "title"),
             (|a| a.city = String::new(), "city"),
             (|a| a.venue = "v".repeat(limits::NAME_CHARS + 1), "venue"),

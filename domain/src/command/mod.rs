@@ -17,7 +17,7 @@ mod refund;
 mod reserve;
 mod settle_payment;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod turn_sale;
 mod withdraw;
 
@@ -34,6 +34,7 @@ pub use settle_payment::SettlePayment;
 pub use turn_sale::TurnSale;
 pub use withdraw::Withdraw;
 
+use crate::keys::{self, Due};
 use crate::sandbox::SandboxCommand;
 use crate::state::{Decision, Overlay, Want};
 use crate::{EventId, EventRecord, ReservationRecord, Timestamp};
@@ -115,28 +116,54 @@ impl Command {
         )
     }
 
-    /// The records that the rule surely asks for, so that one pass of loading is usual.
+    /// The records that the rule surely asks for, so that one pass of loading is usual,
+    /// and one more for the tickets of a reservation.
     pub fn hints(&self) -> Vec<Want> {
-        match self {
-            Self::Reserve(command) => command.hints(),
-            Self::StageChunk(_) | Self::DropUpload(_) | Self::Sandbox(_) => Vec::new(),
-            Self::Release(crate::command::Release {
-                event, reservation, ..
-            })
-            | Self::Expire(Expire {
-                event, reservation, ..
-            })
-            | Self::BeginCheckout(BeginCheckout {
-                event, reservation, ..
-            })
-            | Self::SettlePayment(SettlePayment {
-                event, reservation, ..
-            }) => vec![
-                Want::Key(crate::keys::event(*event)),
-                Want::Key(crate::keys::reservation(*reservation)),
+        let keys = match self {
+            Self::Reserve(command) => return command.hints(),
+            Self::Withdraw(command) => return command.hints(),
+            Self::CreateEvent(_)
+            | Self::ChangeEvent(_)
+            | Self::Publish(_)
+            | Self::TurnSale(_)
+            | Self::CancelEvent(_) => vec![keys::event(self.event())],
+            Self::StageChunk(_) => Vec::new(),
+            Self::AddTickets(command) => vec![
+                keys::event(command.event),
+                keys::upload_event(command.upload),
             ],
-            _ => vec![Want::Key(crate::keys::event(self.event()))],
-        }
+            Self::DropUpload(command) => vec![
+                keys::event(command.event),
+                keys::upload_event(command.upload),
+            ],
+            Self::CancelStep(command) => vec![
+                keys::event(command.event),
+                keys::cancel_cursor(command.event),
+            ],
+            Self::Release(command) => vec![keys::reservation(command.reservation)],
+            Self::Expire(command) => vec![
+                keys::due(command.due_at, Due::Expire(command.reservation)),
+                keys::reservation(command.reservation),
+            ],
+            Self::Forget(command) => vec![keys::reservation(command.reservation)],
+            Self::OpenCheckout(command) => vec![keys::reservation(command.reservation)],
+            Self::BeginCheckout(command) => vec![
+                keys::event(command.event),
+                keys::reservation(command.reservation),
+            ],
+            Self::SettlePayment(command) => vec![
+                keys::event(command.event),
+                keys::reservation(command.reservation),
+                keys::payment(&command.provider, &command.payment),
+            ],
+            Self::Refund(command) => vec![
+                keys::event(command.event),
+                keys::reservation(command.reservation),
+            ],
+            Self::OutboxAnswered(command) => vec![keys::outbox(command.outbox)],
+            Self::Sandbox(command) => vec![command.key()],
+        };
+        keys.into_iter().map(Want::Key).collect()
     }
 
     /// Roughly how many bytes the command weighs in a batch.

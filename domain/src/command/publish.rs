@@ -89,20 +89,11 @@ mod tests {
 
     use super::super::testing::World;
     use super::*;
-    use crate::command::Command;
-
-    fn publish(at: Option<Timestamp>) -> Command {
-        Command::Publish(Publish {
-            event: World::EVENT,
-            at,
-            due_at: None,
-        })
-    }
 
     #[test]
     fn an_event_without_tickets_stays_a_draft() {
         let mut world = World::draft();
-        assert!(matches!(world.run(publish(None)), Err(Refusal::Invalid(_))));
+        assert!(matches!(world.publish(None), Err(Refusal::Invalid(_))));
         assert_eq!(world.event().life, Life::Draft);
     }
 
@@ -110,7 +101,7 @@ mod tests {
     fn a_put_off_publishing_happens_at_its_time_and_once() {
         let mut world = World::with_tickets(3);
         let at = world.now + Duration::from_secs(60);
-        world.run(publish(Some(at))).unwrap();
+        world.publish(Some(at)).unwrap();
         assert_eq!(world.event().life, Life::Scheduled { at });
         world.sweep();
         assert_eq!(world.event().life, Life::Scheduled { at });
@@ -125,9 +116,6 @@ mod tests {
     fn publishing_again_answers_the_same() {
         let mut world = World::on_sale(3);
         let before = world.event();
-        assert_eq!(
-            world.run(publish(None)),
-            Ok(Answer::Event(Box::new(before)))
-        );
+        assert_eq!(world.publish(None), Ok(Answer::Event(Box::new(before))));
     }
 }

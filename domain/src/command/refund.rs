@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Answer, about, end_reservation};
 use crate::keys::Due;
-use crate::state::{Decision, Overlay, TicketRecord};
+use crate::state::{Decision, Overlay, Stop, TicketRecord};
 use crate::{
     EventId, Life, OutboxId, OutboxRecord, PaymentId, PaymentOutcome, PaymentRecord, ProviderCall,
     Refusal, ReservationId, ReservationRecord, ReservationState, Timestamp, limits,
@@ -53,6 +53,10 @@ pub(super) fn give_back(
     free: bool,
     now: Timestamp,
 ) -> Decision<()> {
+    let held = overlay.tickets_of(record);
+    let paid = payment(overlay, record);
+    held?;
+    let mut paid = paid?;
     for ticket in &record.tickets {
         let next = (!free).then_some(TicketRecord::Withdrawn);
         overlay.set_ticket(record.event, ticket.id, next)?;
@@ -60,15 +64,20 @@ pub(super) fn give_back(
     record.state = ReservationState::RefundDue;
     record.ended_at = Some(now);
     overlay.put_reservation(record);
-    let Some((checkout, id)) = record.checkout.as_ref().zip(record.payment.as_ref()) else {
-        return Ok(());
-    };
-    if let Some(mut payment) = overlay.payment(&checkout.provider, id)? {
-        payment.outcome = PaymentOutcome::RefundDue;
-        overlay.put_payment(&payment);
-        order(overlay, &payment, record.event, now);
-    }
+    paid.outcome = PaymentOutcome::RefundDue;
+    overlay.put_payment(&paid);
+    order(overlay, &paid, record.event, now);
     Ok(())
+}
+
+/// The payment that a reservation's tickets were sold for.
+fn payment(overlay: &mut Overlay, record: &ReservationRecord) -> Decision<PaymentRecord> {
+    let found = match record.checkout.as_ref().zip(record.payment.as_ref()) {
+        Some((checkout, id)) => overlay.payment(&checkout.provider, id)?,
+        None => None,
+    };
+    let broken = || Stop::Corrupt(format!("reservation {} is paid by no payment", record.id));
+    found.ok_or_else(broken)
 }
 
 /// Files the call that sends a payment back.

@@ -7,7 +7,7 @@ use crate::keys::Due;
 use crate::state::{Decision, IdempotencyRecord, Overlay, Stop, TicketRecord, Want};
 use crate::{
     EventId, EventRecord, Life, Money, Refusal, ReservationId, ReservationRecord, ReservationState,
-    ReservedTicket, SalePhase, TakenTicket, TicketId, TicketState, Timestamp, Token, keys,
+    ReservedTicket, SalePhase, TakenTicket, TicketId, Timestamp, Token, keys,
 };
 
 /// One buyer wants these tickets.
@@ -62,7 +62,7 @@ impl Reserve {
         let tickets: Vec<TicketId> = self.tickets.iter().map(|ticket| ticket.id).collect();
         check_tickets(&tickets, event.total, usize::from(event.about.max_tickets))?;
         all_free(overlay, self.event, &tickets)?;
-        let record = self.record(&event, now);
+        let record = self.record(&event, now)?;
         for &ticket in &tickets {
             let held = TicketRecord::Pending {
                 reservation: record.id,
@@ -111,16 +111,12 @@ impl Reserve {
         overlay.reservation(remembered.reservation)
     }
 
-    fn record(&self, event: &EventRecord, now: Timestamp) -> ReservationRecord {
-        let prices = self
-            .tickets
-            .iter()
-            .filter_map(|ticket| event.tiers.get(usize::from(ticket.tier)));
-        ReservationRecord {
+    fn record(&self, event: &EventRecord, now: Timestamp) -> Decision<ReservationRecord> {
+        Ok(ReservationRecord {
             id: self.reservation,
             event: self.event,
             tickets: self.tickets.clone(),
-            total: prices.map(|tier| tier.price).sum::<Money>(),
+            total: self.total(event)?,
             currency: event.about.currency,
             state: ReservationState::Pending,
             token: self.token,
@@ -133,7 +129,22 @@ impl Reserve {
                 .idempotency
                 .as_ref()
                 .map(|idempotency| idempotency.key.clone()),
-        }
+        })
+    }
+
+    /// The sum of the tickets' prices. A tier that the event doesn't have is no price of
+    /// 0: the layout that the tickets were looked up in isn't the event's.
+    fn total(&self, event: &EventRecord) -> Decision<Money> {
+        let prices = self.tickets.iter().map(|ticket| {
+            let tier = event.tiers.get(usize::from(ticket.tier));
+            tier.map(|tier| tier.price).ok_or_else(|| {
+                let (event, ticket, tier) = (event.id, ticket.id, ticket.tier);
+                Stop::Corrupt(format!(
+                    "ticket {ticket} of event {event} has no tier {tier}"
+                ))
+            })
+        });
+        prices.sum()
     }
 }
 
@@ -143,7 +154,7 @@ pub(super) fn hold(event: &EventRecord) -> Duration {
 }
 
 /// That something of an event can be bought now, by the clock.
-pub(super) fn on_sale(event: &EventRecord, now: Timestamp) -> Result<(), Refusal> {
+fn on_sale(event: &EventRecord, now: Timestamp) -> Result<(), Refusal> {
     let refused = |reason, opens_at| Err(Refusal::NotOnSale { opens_at, reason });
     match (event.life, event.phase_at(now)) {
         (Life::Draft | Life::Scheduled { .. }, _) => Err(Refusal::NotFound("event")),
@@ -157,29 +168,18 @@ pub(super) fn on_sale(event: &EventRecord, now: Timestamp) -> Result<(), Refusal
 }
 
 /// That tickets are free; names all that aren't.
-pub(super) fn all_free(
-    overlay: &mut Overlay,
-    event: EventId,
-    tickets: &[TicketId],
-) -> Decision<()> {
-    let mut taken = Vec::new();
-    let mut missing: Option<Stop> = None;
-    for &ticket in tickets {
-        match overlay.ticket(event, ticket) {
-            Ok(held) => match TicketRecord::state_of(held.as_ref()) {
-                TicketState::Free => {}
-                state @ (TicketState::Pending | TicketState::Sold | TicketState::Withdrawn) => {
-                    taken.push(TakenTicket { id: ticket, state });
-                }
-            },
-            // Going on notes every ticket that isn't loaded, so that one pass loads all.
-            Err(stop) => missing = Some(stop),
-        }
-    }
-    match missing {
-        Some(stop) => Err(stop),
-        None if taken.is_empty() => Ok(()),
-        None => Err(Refusal::TicketsTaken(taken).into()),
+fn all_free(overlay: &mut Overlay, event: EventId, tickets: &[TicketId]) -> Decision<()> {
+    let held = overlay.tickets(event, tickets.iter().copied())?;
+    let taken: Vec<TakenTicket> = (tickets.iter().zip(held))
+        .filter_map(|(&id, held)| {
+            let state = held?.state();
+            Some(TakenTicket { id, state })
+        })
+        .collect();
+    if taken.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal::TicketsTaken(taken).into())
     }
 }
 
@@ -187,6 +187,7 @@ pub(super) fn all_free(
 mod tests {
     use super::super::testing::World;
     use super::*;
+    use crate::TicketState;
 
     #[test]
     fn all_tickets_together_or_none() {

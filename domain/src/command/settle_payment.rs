@@ -61,12 +61,18 @@ impl SettlePayment {
         event: Option<&EventRecord>,
         overlay: &mut Overlay,
     ) -> Decision<Effect> {
+        let asked_for =
+            (record.checkout.as_ref()).is_some_and(|checkout| checkout.provider == self.provider);
         let right = self.amount == record.total && self.currency == record.currency;
         let alive = event.is_some_and(|event| event.life != Life::Cancelled);
         Ok(match record.state {
             ReservationState::Paid | ReservationState::RefundDue | ReservationState::Refunded => {
                 Effect::Nothing
             }
+            _ if !asked_for => Effect::Nothing,
+            // The session is spent, and the provider will call it paid for ever: the
+            // reservation can't wait to be paid rightly.
+            ReservationState::Pending if !right => Effect::Ends,
             _ if !right => Effect::Nothing,
             _ if !alive => Effect::Ends,
             ReservationState::Pending => Effect::Sells,
@@ -86,6 +92,7 @@ impl SettlePayment {
         record: &mut ReservationRecord,
         now: Timestamp,
     ) -> Decision<()> {
+        overlay.tickets_of(record)?;
         for ticket in &record.tickets {
             let sold = TicketRecord::Sold {
                 reservation: record.id,
@@ -139,12 +146,7 @@ impl SettlePayment {
 }
 
 fn all_free(record: &ReservationRecord, overlay: &mut Overlay) -> Decision<bool> {
-    for ticket in &record.tickets {
-        if overlay.ticket(record.event, ticket.id)?.is_some() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    Ok(overlay.tickets_of(record)?.iter().all(Option::is_none))
 }
 
 #[cfg(test)]
@@ -156,6 +158,7 @@ mod tests {
 
     #[derive(Clone, Copy)]
     enum Before {
+        NeverCheckedOut,
         Pending,
         PendingPastExpiry,
         Released,
@@ -169,11 +172,17 @@ mod tests {
     #[test]
     fn each_payment_ends_in_tickets_or_in_a_refund() {
         use Before::{
-            Cancelled, Expired, Forgotten, Paid, Pending, PendingPastExpiry, Released,
-            ReleasedAndTaken,
+            Cancelled, Expired, Forgotten, NeverCheckedOut, Paid, Pending, PendingPastExpiry,
+            Released, ReleasedAndTaken,
         };
         use PaymentOutcome::{RefundDue, Tickets};
         let rows = [
+            (
+                NeverCheckedOut,
+                RefundDue,
+                "pf",
+                Some(ReservationState::Pending),
+            ),
             (Pending, Tickets, "sf", Some(ReservationState::Paid)),
             (
                 PendingPastExpiry,
@@ -211,12 +220,15 @@ mod tests {
     fn prepare(before: Before) -> World {
         let mut world = World::on_sale(2);
         world.reserve(1, &[0]).unwrap();
+        if !matches!(before, Before::NeverCheckedOut | Before::Forgotten) {
+            world.begin_checkout(1).unwrap();
+        }
         match before {
-            Before::Pending => {}
+            Before::Pending | Before::NeverCheckedOut => {}
             Before::PendingPastExpiry => world.now = world.reservation(1).expires_at,
-            Before::Released => drop(world.release(1, ProviderWord::NotAsked).unwrap()),
+            Before::Released => drop(world.release(1, ProviderWord::Closed).unwrap()),
             Before::ReleasedAndTaken => {
-                world.release(1, ProviderWord::NotAsked).unwrap();
+                world.release(1, ProviderWord::Closed).unwrap();
                 world.reserve(2, &[0]).unwrap();
             }
             Before::Expired => {
@@ -238,6 +250,7 @@ mod tests {
     fn the_same_notice_twice_changes_nothing() {
         let mut world = World::on_sale(2);
         world.reserve(1, &[0]).unwrap();
+        world.begin_checkout(1).unwrap();
         world.pay(1, "p").unwrap();
         let before = world.rows.clone();
         world.pay(1, "p").unwrap();
@@ -248,13 +261,14 @@ mod tests {
     fn a_wrong_amount_goes_back_and_sells_nothing() {
         let mut world = World::on_sale(2);
         world.reserve(1, &[0]).unwrap();
+        world.begin_checkout(1).unwrap();
         let Command::SettlePayment(mut settle) = world.settle(1, "p") else {
             panic!("not a settle")
         };
         settle.amount = Money(1);
         world.run(Command::SettlePayment(settle)).unwrap();
         assert_eq!(world.payment("p").outcome, PaymentOutcome::RefundDue);
-        assert_eq!(world.letters(), "pf");
+        assert_eq!(world.letters(), "ff");
         assert_eq!(world.rows.range(&keys::outboxes()).count(), 1);
         world.assert_sound();
     }

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use super::{
     AddTickets, Answer, BeginCheckout, CancelEvent, CancelStep, Command, CreateEvent, DropUpload,
-    Expire, Forget, Idempotency, OutboxAnswered, ProviderWord, Publish, Release, Reserve,
-    SettlePayment, TurnSale,
+    Expire, Forget, Idempotency, OpenCheckout, OutboxAnswered, ProviderWord, Publish, Release,
+    Reserve, SettlePayment, StageChunk, TurnSale,
 };
 use crate::keys::{self, Due};
 use crate::state::Rows;
 use crate::{
     About, Buyer, EventId, EventRecord, Money, PaymentId, PaymentRecord, Refusal, ReservationId,
-    ReservationRecord, ReservedTicket, TicketId, Tier, Timestamp, Token, UploadId, invariants,
+    ReservationRecord, ReservedTicket, Session, TicketId, Tier, Timestamp, Token, UploadId,
+    invariants,
 };
 
 pub(crate) fn tier(id: &str, price: i64) -> Tier {
@@ -78,6 +79,15 @@ impl World {
         Self::with_tickets(tickets).published()
     }
 
+    /// An event on sale whose reservations may hold many tickets.
+    pub(crate) fn on_sale_for(tickets: u32, max_tickets: u16) -> Self {
+        let about = About {
+            max_tickets,
+            ..about()
+        };
+        Self::of(about).tickets(tickets).published()
+    }
+
     pub(crate) fn upcoming(tickets: u32, opens: Duration, closes: Duration) -> Self {
         let now = Self::empty().now;
         let times = About {
@@ -107,6 +117,7 @@ impl World {
                 _ => drop(world.reserve(buyer, &[ticket]).unwrap()),
             }
             if letter == 's' {
+                world.begin_checkout(buyer).unwrap();
                 world.pay(buyer, &format!("before {ticket}")).unwrap();
             }
         }
@@ -115,9 +126,11 @@ impl World {
     }
 
     fn tickets(mut self, tickets: u32) -> Self {
+        let upload = UploadId([1; 16]);
+        self.stage(upload);
         let add = AddTickets {
             event: Self::EVENT,
-            upload: UploadId([1; 16]),
+            upload,
             chunks: 1,
             tickets,
             sections: 1,
@@ -128,14 +141,27 @@ impl World {
         self
     }
 
+    pub(crate) fn stage(&mut self, upload: UploadId) {
+        let stage = StageChunk {
+            event: Self::EVENT,
+            upload,
+            number: 0,
+            bytes: vec![1],
+        };
+        self.run(Command::StageChunk(stage)).unwrap();
+    }
+
     fn published(mut self) -> Self {
+        self.publish(None).unwrap();
+        self
+    }
+
+    pub(crate) fn publish(&mut self, at: Option<Timestamp>) -> Result<Answer, Refusal> {
         self.run(Command::Publish(Publish {
             event: Self::EVENT,
-            at: None,
+            at,
             due_at: None,
         }))
-        .unwrap();
-        self
     }
 
     pub(crate) fn run(&mut self, command: Command) -> Result<Answer, Refusal> {
@@ -212,6 +238,18 @@ impl World {
             },
             success_url: "https://shop.example/yes".into(),
             cancel_url: "https://shop.example/no".into(),
+        }))
+    }
+
+    pub(crate) fn open_checkout(&mut self, number: u32, id: &str) -> Result<Answer, Refusal> {
+        let session = Session {
+            id: id.into(),
+            url: "https://pay.example".into(),
+        };
+        self.run(Command::OpenCheckout(OpenCheckout {
+            event: Self::EVENT,
+            reservation: Self::id(number),
+            session,
         }))
     }
 
@@ -292,6 +330,12 @@ impl World {
             .collect();
         due.sort();
         due
+    }
+
+    /// When something is due.
+    pub(crate) fn due_of(&self, wanted: Due) -> Vec<Timestamp> {
+        let of = |(at, due)| (due == wanted).then_some(at);
+        self.due().into_iter().filter_map(of).collect()
     }
 
     pub(crate) fn event(&self) -> EventRecord {

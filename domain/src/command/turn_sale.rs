@@ -35,11 +35,9 @@ pub(super) fn turns(record: &EventRecord) -> [Timestamp; 2] {
     [record.sale_opens_at(), record.sale_closes_at()]
 }
 
-/// Moves the entries of a published event whose sale was moved.
+/// Files the entries of a published event anew, moved or not: a core whose clock is a
+/// little behind may have turned the phase back, so that it must turn once more.
 pub(super) fn refile(overlay: &mut Overlay, before: &EventRecord, after: &EventRecord) {
-    if turns(before) == turns(after) {
-        return;
-    }
     for at in turns(before) {
         overlay.clear_due(at, Due::TurnSale(before.id));
     }

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use super::{Answer, about};
-use crate::state::{Decision, Overlay, TicketRecord};
+use crate::state::{Decision, Overlay, TicketRecord, Want};
 use crate::{
-    EventId, FieldError, Life, Refusal, TakenTicket, TicketId, TicketState, Timestamp, limits,
+    EventId, FieldError, Life, Refusal, TakenTicket, TicketId, TicketState, Timestamp, keys, limits,
 };
 
 /// All or nothing, at most [`limits::TICKETS_PER_COMMAND`].
@@ -20,6 +20,16 @@ pub struct Withdraw {
 }
 
 impl Withdraw {
+    /// The records the rule surely reads.
+    pub(super) fn hints(&self) -> Vec<Want> {
+        let tickets = self.tickets.iter();
+        let tickets = tickets.map(|&ticket| keys::ticket(self.event, ticket));
+        ([keys::event(self.event)].into_iter().chain(tickets))
+            .take(1 + limits::TICKETS_PER_COMMAND)
+            .map(Want::Key)
+            .collect()
+    }
+
     pub(super) fn decide(&self, _now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
         let record = about::event(overlay, self.event)?;
         check_tickets(&self.tickets, record.total, limits::TICKETS_PER_COMMAND)?;
@@ -34,21 +44,15 @@ impl Withdraw {
             false => (TicketState::Free, Some(TicketRecord::Withdrawn)),
             true => (TicketState::Withdrawn, None),
         };
-        let (mut taken, mut missing) = (Vec::new(), None);
-        let mut change = Vec::new();
-        for &ticket in &self.tickets {
-            match overlay.ticket(self.event, ticket) {
-                Ok(held) => match TicketRecord::state_of(held.as_ref()) {
-                    state if state == wanted => change.push(ticket),
-                    // What is there already needs no step: a repeat is done again.
-                    state if state == TicketRecord::state_of(next.as_ref()) => {}
-                    state => taken.push(TakenTicket { id: ticket, state }),
-                },
-                Err(stop) => missing = Some(stop),
+        let held = overlay.tickets(self.event, self.tickets.iter().copied())?;
+        let (mut taken, mut change) = (Vec::new(), Vec::new());
+        for (&id, held) in self.tickets.iter().zip(held) {
+            match TicketRecord::state_of(held.as_ref()) {
+                state if state == wanted => change.push(id),
+                // What is there already needs no step: a repeat is done again.
+                state if state == TicketRecord::state_of(next.as_ref()) => {}
+                state => taken.push(TakenTicket { id, state }),
             }
-        }
-        if let Some(stop) = missing {
-            return Err(stop);
         }
         if !taken.is_empty() {
             return Err(Refusal::TicketsTaken(taken).into());

@@ -9,7 +9,7 @@ mod overlay;
 mod records;
 mod rows;
 
-pub use overlay::{Overlay, Savepoint, Want, Write};
+pub use overlay::{Overlay, Page, Savepoint, Want, Write};
 pub use records::{IdempotencyRecord, TicketRecord};
 pub use rows::{Rows, counter};
 

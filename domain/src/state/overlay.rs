@@ -58,6 +58,15 @@ enum Change {
     Touch(EventId),
 }
 
+/// A stretch of a range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Its keys, in order.
+    pub keys: Vec<Key>,
+    /// What lies behind it; none when it reaches the range's end.
+    pub next: Option<Range>,
+}
+
 /// Loaded records and the writes of a batch so far. Reads see the batch's own writes.
 #[derive(Default)]
 pub struct Overlay {
@@ -176,22 +185,28 @@ impl Overlay {
         }
     }
 
-    /// The first entries of a range, at most `limit`, as the batch would leave them.
-    /// Entries that the batch cleared can make the answer shorter than the limit even
-    /// where the store has more.
-    pub fn range(&mut self, range: &Range, limit: usize) -> Decision<Vec<(Key, Value)>> {
-        let Some(rows) = self.ranges.get(&(range.clone(), limit)) else {
+    /// The beginning of a range, `limit` of the store's entries long, as the batch would
+    /// leave it.
+    pub fn page(&mut self, range: &Range, limit: usize) -> Decision<Page> {
+        let Some(loaded) = self.ranges.get(&(range.clone(), limit)) else {
             self.wanted.insert(Want::Range(range.clone(), limit));
             return Err(Stop::Missing);
         };
-        let mut rows: BTreeMap<Key, Value> = rows.iter().cloned().collect();
-        for (key, value) in self.written.range(range.start.clone()..range.end.clone()) {
+        // Whether there is more is the store's word: what the batch cleared makes the
+        // page shorter and says nothing of what lies behind it.
+        let next = (loaded.last())
+            .filter(|_| loaded.len() >= limit)
+            .map(|(last, _)| range.clone().after(last));
+        let end = next.as_ref().map_or(&range.end, |next| &next.start);
+        let mut rows: BTreeMap<Key, Value> = loaded.iter().cloned().collect();
+        for (key, value) in self.written.range(range.start.clone()..end.clone()) {
             match value {
                 Some(value) => rows.insert(key.clone(), value.clone()),
                 None => rows.remove(key),
             };
         }
-        Ok(rows.into_iter().take(limit).collect())
+        let keys = rows.into_keys().collect();
+        Ok(Page { keys, next })
     }
 
     /// Puts a value.
@@ -241,17 +256,50 @@ impl Overlay {
 
     /// Puts an event's record, and tells the world if the world may see it.
     pub fn put_event(&mut self, record: &EventRecord) {
-        self.put(keys::event(record.id), record);
-        self.changes.push(if record.is_public() {
-            Change::Record(Box::new(record.clone()))
+        if record.is_public() {
+            self.put(keys::event(record.id), record);
+            self.changes.push(Change::Record(Box::new(record.clone())));
         } else {
-            Change::Touch(record.id)
-        });
+            self.put_unseen_event(record);
+        }
+    }
+
+    /// Puts the record of an event that the world has never seen.
+    pub fn put_unseen_event(&mut self, record: &EventRecord) {
+        self.put(keys::event(record.id), record);
+        self.changes.push(Change::Touch(record.id));
     }
 
     /// Who has a ticket; none when it is free.
     pub fn ticket(&mut self, event: EventId, ticket: TicketId) -> Decision<Option<TicketRecord>> {
         self.read(&keys::ticket(event, ticket))
+    }
+
+    /// Who has each of several tickets. All that aren't loaded are noted at once, so that
+    /// one more pass is enough however many there are.
+    pub fn tickets(
+        &mut self,
+        event: EventId,
+        tickets: impl IntoIterator<Item = TicketId>,
+    ) -> Decision<Vec<Option<TicketRecord>>> {
+        let mut records = Ok(Vec::new());
+        for ticket in tickets {
+            match (self.ticket(event, ticket), &mut records) {
+                (Ok(record), Ok(records)) => records.push(record),
+                (Ok(_), Err(_)) => {}
+                (Err(stop), _) => records = Err(stop),
+            }
+        }
+        records
+    }
+
+    /// Who has each ticket that a reservation claims or claimed, in its order.
+    pub fn tickets_of(
+        &mut self,
+        reservation: &ReservationRecord,
+    ) -> Decision<Vec<Option<TicketRecord>>> {
+        let ids = reservation.tickets.iter().map(|ticket| ticket.id);
+        self.tickets(reservation.event, ids)
     }
 
     /// Gives a ticket to `next` (none frees it): its record, the event's counters and
@@ -379,6 +427,12 @@ impl Overlay {
     /// A record of the sandbox provider.
     pub(crate) fn read_sandbox<T: DeserializeOwned>(&mut self, key: &Key) -> Decision<Option<T>> {
         self.read(key)
+    }
+
+    /// Whether an entry is in the due index. One that isn't has been dealt with, by
+    /// another core or by another command.
+    pub fn is_due(&mut self, at: Timestamp, due: Due) -> Decision<bool> {
+        Ok(self.get(&keys::due(at, due))?.is_some())
     }
 
     /// Puts an entry in the due index.
