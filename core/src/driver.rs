@@ -13,7 +13,7 @@ use parterre_domain::{LogRecord, Rev, Timestamp, limits};
 use crate::clock::Clock;
 use crate::lane::{Committed, Rejected};
 use crate::metrics::Metrics;
-use crate::store::{Commit, Failure, Loaded, Marker, Retry, Store, Transaction};
+use crate::store::{Commit, Loaded, Marker, Retry, Store, Transaction};
 
 /// A command and until when it may be tried.
 #[derive(Clone, Debug)]
@@ -22,6 +22,12 @@ pub struct Queued {
     pub command: Command,
     /// Past this it isn't attempted any more.
     pub deadline: Timestamp,
+}
+
+impl Queued {
+    fn is_late(&self, now: Timestamp) -> bool {
+        now > self.deadline
+    }
 }
 
 /// What became of a command.
@@ -59,9 +65,9 @@ impl<S: Store> Driver<S> {
         match self.attempts(batch, &marker).await {
             Ok(outcomes) => outcomes,
             Err(TooLarge) if batch.len() == 1 => {
-                vec![Err(Rejected::Broken(
-                    "the command writes more than one transaction may".into(),
-                ))]
+                let what = "the command writes more than one transaction may";
+                tracing::error!(command = ?batch[0].command.event(), what);
+                vec![Err(Rejected::Broken(what.into()))]
             }
             Err(TooLarge) => {
                 let (first, second) = batch.split_at(batch.len() / 2);
@@ -82,10 +88,7 @@ impl<S: Store> Driver<S> {
         };
         loop {
             let now = self.clock.now();
-            let why = match self
-                .attempt(&mut transaction, batch, marker, now, unknown)
-                .await
-            {
+            let why = match self.attempt(&mut transaction, batch, marker, now).await {
                 Ok(Attempt::Settled(rev)) => {
                     if let Some(decided) = unsettled {
                         return Ok(answers(decided, rev));
@@ -106,10 +109,13 @@ impl<S: Store> Driver<S> {
                         Err((back, why)) => {
                             transaction = back;
                             unsettled = Some(decided);
-                            unknown |= why == Retry::Unknown;
+                            unknown = why == Retry::Unknown;
                             why
                         }
                     }
+                }
+                Err(why) if batch.iter().all(|queued| queued.is_late(now)) => {
+                    return Ok(all(batch, &given_up(&why, unknown)));
                 }
                 Err(why) => why,
             };
@@ -127,7 +133,6 @@ impl<S: Store> Driver<S> {
         batch: &[Queued],
         marker: &Marker,
         now: Timestamp,
-        unknown: bool,
     ) -> Result<Attempt, Retry> {
         let mut overlay = Overlay::default();
         overlay.want([
@@ -138,7 +143,12 @@ impl<S: Store> Driver<S> {
             .iter()
             .for_each(|queued| overlay.want(queued.command.hints()));
         for _ in 0..limits::LOAD_PASSES {
-            for loaded in transaction.load(overlay.take_wanted()).await? {
+            let wants = overlay.take_wanted();
+            assert!(
+                wants.iter().all(may_be_read),
+                "a rule reads the log: {wants:?}"
+            );
+            for loaded in transaction.load(wants).await? {
                 match loaded {
                     Loaded::Key(key, value) => overlay.fill_key(key, value),
                     Loaded::Range(range, limit, rows) => overlay.fill_range(range, limit, rows),
@@ -152,7 +162,7 @@ impl<S: Store> Driver<S> {
             overlay.clear_writes();
             let decided = batch
                 .iter()
-                .map(|queued| decide(queued, now, unknown, &mut overlay))
+                .map(|queued| decide(queued, now, &mut overlay))
                 .collect();
             if !overlay.lacks() {
                 return Ok(Attempt::Decided(decided, Box::new(overlay)));
@@ -178,18 +188,9 @@ enum Attempt {
 struct TooLarge;
 
 /// Decides one command; a stop leaves no trace in the overlay.
-fn decide(
-    queued: &Queued,
-    now: Timestamp,
-    unknown: bool,
-    overlay: &mut Overlay,
-) -> Result<Answer, Rejected> {
-    if now > queued.deadline {
-        return Err(if unknown {
-            Rejected::OutcomeUnknown
-        } else {
-            Rejected::Unavailable
-        });
+fn decide(queued: &Queued, now: Timestamp, overlay: &mut Overlay) -> Result<Answer, Rejected> {
+    if queued.is_late(now) {
+        return Err(Rejected::Unavailable);
     }
     let savepoint = overlay.savepoint();
     queued.command.decide(now, overlay).map_err(|stop| {
@@ -198,10 +199,7 @@ fn decide(
             Stop::Refused(refusal) => Rejected::Refused(refusal),
             // The overlay has noted what it lacks, so this attempt isn't used.
             Stop::Missing => Rejected::Unavailable,
-            Stop::Corrupt(what) => {
-                tracing::error!(what, "a stored record can't be read");
-                Rejected::Broken(what)
-            }
+            Stop::Corrupt(what) => Rejected::Broken(what),
         }
     })
 }
@@ -220,6 +218,15 @@ fn commit(overlay: Overlay, now: Timestamp, marker: &Marker) -> Result<Commit, T
         record,
         marker: marker.clone(),
     })
+}
+
+/// Rules don't read the log: FoundationDB would refuse it in a batch that writes there.
+fn may_be_read(want: &Want) -> bool {
+    let end = match want {
+        Want::Key(key) => key,
+        Want::Range(range, _) => &range.end,
+    };
+    end.as_slice() <= [keys::LOG].as_slice()
 }
 
 fn weight_bytes(write: &Write) -> usize {
@@ -243,6 +250,11 @@ fn within_limits(write: &Write) -> bool {
 }
 
 fn answers(decided: Decided, rev: Rev) -> Vec<Outcome> {
+    for answer in &decided {
+        if let Err(Rejected::Broken(what)) = answer {
+            tracing::error!(what, "a command can't be carried out");
+        }
+    }
     decided
         .into_iter()
         .map(|answer| answer.map(|answer| Committed { answer, rev }))
@@ -253,8 +265,8 @@ fn all(batch: &[Queued], rejected: &Rejected) -> Vec<Outcome> {
     vec![Err(rejected.clone()); batch.len()]
 }
 
-fn given_up(failure: &Failure, unknown: bool) -> Rejected {
-    tracing::error!(%failure, "a batch was given up");
+fn given_up(why: &impl std::fmt::Display, unknown: bool) -> Rejected {
+    tracing::error!(%why, "a batch was given up");
     if unknown {
         Rejected::OutcomeUnknown
     } else {

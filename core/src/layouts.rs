@@ -1,10 +1,10 @@
 //! Layouts in memory. They never change, so one read serves everybody.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use parterre_domain::{EventId, EventRecord, Layout, LayoutChunk, UploadId, keys, limits};
 
+use crate::recent::Recent;
 use crate::store::any::{AnySnapshot, AnyStore};
 use crate::store::{Failure, Snapshot, Store};
 
@@ -12,24 +12,18 @@ use crate::store::{Failure, Snapshot, Store};
 #[derive(Clone)]
 pub struct Layouts {
     store: AnyStore,
-    kept: Arc<Mutex<Kept>>,
+    kept: Arc<Mutex<Recent<Name, Arc<Layout>>>>,
 }
 
 /// A draft's layout grows with each upload, so the last upload is part of the name.
 type Name = (EventId, Option<UploadId>);
-
-#[derive(Default)]
-struct Kept {
-    layouts: HashMap<Name, Arc<Layout>>,
-    oldest_first: VecDeque<Name>,
-}
 
 impl Layouts {
     /// An empty cache over a store.
     pub fn new(store: AnyStore) -> Self {
         Self {
             store,
-            kept: Arc::default(),
+            kept: Arc::new(Mutex::new(Recent::new(limits::LAYOUT_TICKETS))),
         }
     }
 
@@ -58,29 +52,17 @@ impl Layouts {
         record: &EventRecord,
     ) -> Result<Arc<Layout>, Failure> {
         let name = (record.id, record.uploads.last().map(|upload| upload.id));
-        if let Some(layout) = self.lock(|kept| kept.layouts.get(&name).cloned()) {
+        if let Some(layout) = self.lock(|kept| kept.get(name).cloned()) {
             return Ok(layout);
         }
         let layout = Arc::new(load(snapshot, record).await?);
-        self.lock(|kept| kept.keep(name, Arc::clone(&layout)));
+        let weight = u64::from(record.total);
+        self.lock(|kept| kept.insert(name, Arc::clone(&layout), weight));
         Ok(layout)
     }
 
-    fn lock<T>(&self, act: impl FnOnce(&mut Kept) -> T) -> T {
+    fn lock<T>(&self, act: impl FnOnce(&mut Recent<Name, Arc<Layout>>) -> T) -> T {
         act(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Kept {
-    fn keep(&mut self, name: Name, layout: Arc<Layout>) {
-        if self.layouts.insert(name, layout).is_none() {
-            self.oldest_first.push_back(name);
-        }
-        while self.oldest_first.len() > limits::LAYOUTS {
-            if let Some(oldest) = self.oldest_first.pop_front() {
-                self.layouts.remove(&oldest);
-            }
-        }
     }
 }
 

@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod payment;
 pub mod planning;
 mod probe;
+mod recent;
 pub mod snapshot;
 pub mod store;
 mod sweeper;
@@ -79,7 +80,7 @@ pub async fn build(config: Config) -> Result<Core, StartError> {
     probe::sane_clock(&store, &clock)
         .await
         .map_err(|wrong| StartError(wrong.to_string()))?;
-    let server = http::bind(config.listen, "--listen").await?;
+    let server = http::bind(config.listen, "--listen (beside an edge: --core-listen)").await?;
     let metrics = Metrics::new().map_err(|error| StartError(error.to_string()))?;
     let layouts = Layouts::new(store.clone());
     let (lanes, running) = Lanes::start(LANES, &store, &layouts, &clock, &metrics)
@@ -164,6 +165,7 @@ impl Core {
             () = &mut served => None,
             () = stop => None,
             failure = store.failed() => Some(failure),
+            () = lanes.ended() => Some(Failure("a lane has ended; the log says why".into())),
         };
         if let Some(failure) = failed {
             return Err(failure);

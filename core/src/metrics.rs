@@ -36,7 +36,7 @@ impl Metrics {
     /// # Errors
     ///
     /// When two have one name: a bug that the first start shows.
-    #[expect(clippy::too_many_lines, reason = "a list, an entry a metric")]
+    #[expect(clippy::too_many_lines, reason = "a list, one entry a metric")]
     pub fn new() -> Result<Self, prometheus::Error> {
         let r = Registry::new();
         Ok(Self {

@@ -1,7 +1,6 @@
 //! What a lane knows of the events whose best available tickets are asked for, kept up
 //! to date from the log: the core's own commits and those of others alike.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use parterre_domain::command::best::{Planner, Wish};
@@ -11,10 +10,13 @@ use parterre_domain::wire::api::BestWish;
 use parterre_domain::wire::feed::decode_record;
 use parterre_domain::{
     EventId, EventRecord, Layout, Refusal, ReservationId, ReservedTicket, Rev, States, TakenTicket,
-    TicketId, Token, keys, limits,
+    TicketId, TicketState, Token, keys, limits,
 };
 
+use crate::driver::Outcome;
+use crate::lane::Rejected;
 use crate::layouts::{Layouts, decode, event_in};
+use crate::recent::Recent;
 use crate::store::any::{AnySnapshot, AnyStore};
 use crate::store::{Failure, Snapshot, Store};
 
@@ -45,12 +47,27 @@ pub struct Plan {
     pub tickets: Vec<TicketId>,
 }
 
+impl Plan {
+    /// The outcome as the buyer is told it.
+    pub fn outcome(&self, outcome: Outcome) -> Outcome {
+        match (outcome, &self.nothing) {
+            (Err(Rejected::Refused(Refusal::Invalid(_))), Some(nothing)) => {
+                Err(nothing.clone().into())
+            }
+            // Which tickets the plan lost means nothing to who asked for any.
+            (Err(Rejected::Refused(Refusal::TicketsTaken(_))), _) => {
+                Err(Refusal::TicketsTaken(Vec::new()).into())
+            }
+            (outcome, _) => outcome,
+        }
+    }
+}
+
 /// The cells of one lane.
 pub struct Planning {
     store: AnyStore,
     layouts: Layouts,
-    cells: HashMap<EventId, Cell>,
-    oldest_first: VecDeque<EventId>,
+    cells: Recent<EventId, Cell>,
     /// Every record up to here is in every cell.
     position: Option<Rev>,
 }
@@ -68,8 +85,7 @@ impl Planning {
         Self {
             store,
             layouts,
-            cells: HashMap::new(),
-            oldest_first: VecDeque::new(),
+            cells: Recent::new(limits::PLANNED_TICKETS),
             position: None,
         }
     }
@@ -88,24 +104,24 @@ impl Planning {
     }
 
     async fn follow(&mut self) -> Result<(), Failure> {
-        while let Some(position) = self.position {
-            let page = self
-                .store
-                .log_after(position, limits::CATCH_UP_BYTES)
-                .await?;
-            if page.oldest > position || page.head.epoch != position.epoch {
-                self.forget_all();
-                return Ok(());
-            }
-            let Some((last, _)) = page.records.last() else {
+        for _ in 0..limits::CATCH_UP_READS {
+            let Some(position) = self.position else {
                 return Ok(());
             };
-            let last = *last;
+            let max_bytes = limits::CATCH_UP_BYTES;
+            let page = self.store.log_after(position, max_bytes).await?;
+            if page.oldest > position || page.head.epoch != position.epoch {
+                break;
+            }
             for (rev, record) in &page.records {
                 self.apply(*rev, record)?;
+                self.position = Some(*rev);
             }
-            self.position = Some(last);
+            if self.position >= Some(page.head) {
+                return Ok(());
+            }
         }
+        self.forget_all();
         Ok(())
     }
 
@@ -113,16 +129,15 @@ impl Planning {
         let record =
             decode_record(record).map_err(|error| Failure(format!("log record {rev}: {error}")))?;
         for change in record.events {
-            let Some(cell) = self
-                .cells
-                .get_mut(&change.event)
-                .filter(|cell| cell.read_at < rev)
-            else {
+            let cell = self.cells.peek(change.event);
+            let Some(cell) = cell.filter(|cell| cell.read_at < rev) else {
                 continue;
             };
             for (ticket, state) in change.tickets {
-                cell.planner
-                    .set_free(ticket, state == parterre_domain::TicketState::Free);
+                cell.planner.set_free(ticket, state == TicketState::Free);
+            }
+            if let Some(record) = change.record {
+                cell.record = *record;
             }
         }
         Ok(())
@@ -130,7 +145,6 @@ impl Planning {
 
     fn forget_all(&mut self) {
         self.cells.clear();
-        self.oldest_first.clear();
         self.position = None;
     }
 
@@ -166,7 +180,7 @@ impl Planning {
     /// Takes the marks of a plan back that wasn't carried out, except on what was found
     /// taken.
     pub fn unmark(&mut self, event: EventId, tickets: &[TicketId], taken: &[TakenTicket]) {
-        let Some(cell) = self.cells.get_mut(&event) else {
+        let Some(cell) = self.cells.peek(event) else {
             return;
         };
         for &ticket in tickets {
@@ -178,26 +192,20 @@ impl Planning {
 
     /// Forgets an event about which nothing is sure any more.
     pub fn forget(&mut self, event: EventId) {
-        self.cells.remove(&event);
-        self.oldest_first.retain(|kept| *kept != event);
+        self.cells.remove(event);
     }
 
     async fn cell(&mut self, event: EventId) -> Result<Option<&mut Cell>, Failure> {
-        if !self.cells.contains_key(&event) {
+        if self.cells.peek(event).is_none() {
             let snapshot = self.store.snapshot().await?;
             let Some(cell) = self.load(&snapshot, event).await? else {
                 return Ok(None);
             };
             self.position.get_or_insert(cell.read_at);
-            self.cells.insert(event, cell);
-            self.oldest_first.push_back(event);
-            if self.oldest_first.len() > limits::PLANNED_EVENTS
-                && let Some(oldest) = self.oldest_first.pop_front()
-            {
-                self.cells.remove(&oldest);
-            }
+            let weight = u64::from(cell.record.total);
+            self.cells.insert(event, cell, weight);
         }
-        Ok(self.cells.get_mut(&event))
+        Ok(self.cells.get(event))
     }
 
     async fn load(&self, snapshot: &AnySnapshot, event: EventId) -> Result<Option<Cell>, Failure> {

@@ -6,7 +6,7 @@
     reason = "a test that can't go on fails"
 )]
 
-mod world;
+mod site;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,12 +19,12 @@ use parterre_domain::wire::feed::{
 };
 use parterre_domain::{Counts, EventId, Layout, LayoutChunk, Rev, SalePhase, States, limits};
 use serde_json::json;
+use site::{PATIENCE, SECRET, World, config};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::Message;
 use tokio_tungstenite::tungstenite::{Error, http as ws_http};
-use world::{PATIENCE, SECRET, World, config};
 
 /// An edge on the feed.
 struct Edge(WebSocketStream<TcpStream>);

@@ -1,20 +1,14 @@
 //! The core's HTTP, through its sockets.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that can't go on fails"
-)]
-
-mod world;
+mod site;
 
 use parterre_core::check::check;
 use parterre_core::clock::Clock;
 use parterre_core::config::StoreConfig;
 use parterre_core::store::any::AnyStore;
 use serde_json::{Value, json};
+use site::{TOKEN, World, config, eventually, row};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use world::{TOKEN, World, config, eventually, row};
 
 #[tokio::test]
 async fn a_ticket_is_created_sold_refused_to_the_next_and_given_back() {

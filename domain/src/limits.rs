@@ -77,12 +77,15 @@ pub const BULK_QUEUE: usize = 256;
 pub const COMMAND_DEADLINE: Duration = Duration::from_secs(5);
 /// How often a batch is decided anew because a rule asked for more records.
 pub const LOAD_PASSES: usize = 8;
-/// Events that a lane keeps arranged for planning the best available tickets.
-pub const PLANNED_EVENTS: usize = 64;
-/// Layouts that a core keeps in memory.
-pub const LAYOUTS: usize = 64;
+/// Tickets of the events that a lane keeps arranged for planning the best available
+/// ones; some ten bytes a ticket.
+pub const PLANNED_TICKETS: u64 = 1_000_000;
+/// Tickets of the layouts that a core keeps in memory; some hundred bytes a ticket.
+pub const LAYOUT_TICKETS: u64 = 1_000_000;
 /// Bytes of the log that a lane reads at once to catch up.
 pub const CATCH_UP_BYTES: usize = 4 << 20;
+/// How often a lane reads so much before it rather loads anew what it plans with.
+pub const CATCH_UP_READS: usize = 4;
 /// Entries of a range that are read at once.
 pub const ROWS_PER_READ: usize = 10_000;
 /// How often a plan of best available tickets is remade after losing a race.
@@ -158,6 +161,8 @@ pub const TRIM_INTERVAL: Duration = Duration::from_secs(60);
 pub const LOG_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// Bytes of the log that are kept at most.
 pub const LOG_BYTES: u64 = 1 << 30;
+/// Records of the log that one commit of the trimmer drops.
+pub const TRIMMED_RECORDS: usize = 256;
 /// Bytes of records in one frame of the feed.
 pub const FEED_FRAME_BYTES: usize = 1 << 20;
 /// Records that a core keeps in memory for edges that resume.

@@ -37,7 +37,7 @@ impl Freshness {
     /// The same in seconds, once it is longer than [`limits::STALE_AFTER`].
     pub fn stale_seconds(&self, now: Instant) -> Option<u64> {
         let age = self.age(now);
-        (age > limits::STALE_AFTER).then(|| age.as_secs())
+        (age > limits::STALE_AFTER).then_some(age.as_secs())
     }
 
     /// The edge held everything at `at`.

@@ -215,7 +215,7 @@ mod tests {
     fn a_cursor_reads_back_and_anything_else_is_refused() {
         let cursor = Cursor {
             starts_at: Timestamp::from_millis(-5),
-            event: EventId::new(Timestamp::from_millis(9), 9),
+            event: EventId::new(Timestamp::from_millis(9), 0xabcd_ef01),
         };
         let text = cursor.to_string();
         assert_eq!(text.parse(), Ok(cursor));

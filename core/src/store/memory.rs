@@ -11,7 +11,9 @@ use parterre_domain::state::{Rows, Want, Write};
 use parterre_domain::{Position, Rev};
 use tokio::sync::watch;
 
-use super::{Commit, Failure, Loaded, LogPage, Retry, Snapshot, Store, Transaction, Value};
+use super::{
+    Commit, Failure, Loaded, LogPage, Retry, Snapshot, Store, Transaction, Value, first_behind,
+};
 
 const EPOCH: u32 = 1;
 
@@ -33,9 +35,11 @@ pub struct Faults {
     pub unknown_applied: f64,
     /// A commit doesn't go in and its outcome is unknown.
     pub unknown_not_applied: f64,
-    /// A commit goes in and the core dies before it hears of it: the transaction's next
-    /// attempt fails for good.
+    /// The core dies at a commit, which goes in or, as often, doesn't: the transaction's
+    /// next attempt fails for good.
     pub death: f64,
+    /// Others run before a load or a commit.
+    pub pause: f64,
 }
 
 struct Shared {
@@ -56,8 +60,9 @@ impl MemoryStore {
 
     /// An empty store whose faults come from a seed.
     pub fn with_faults(faults: Faults, seed: u64) -> Self {
+        let epoch = (keys::EPOCH.to_vec(), EPOCH.to_be_bytes().to_vec());
         let shared = Shared {
-            rows: Arc::default(),
+            rows: Arc::new(Rows([epoch].into())),
             written: BTreeMap::new(),
             sequence: 0,
             oldest: 0,
@@ -73,6 +78,13 @@ impl MemoryStore {
     /// From now on these faults.
     pub fn set_faults(&self, faults: Faults) {
         self.lock().faults = faults;
+    }
+
+    async fn pause(&self) {
+        let pauses = self.lock().happens(|faults| faults.pause);
+        if pauses {
+            tokio::task::yield_now().await;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -120,35 +132,29 @@ impl Store for MemoryStore {
 
     async fn log_after(&self, after: Rev, max_bytes: usize) -> Result<LogPage, Failure> {
         let shared = self.lock();
-        let (rows, head, oldest) = (
-            Arc::clone(&shared.rows),
-            rev(shared.sequence),
-            rev(shared.oldest),
-        );
+        let rows = Arc::clone(&shared.rows);
+        let mut page = LogPage {
+            records: Vec::new(),
+            oldest: rev(shared.oldest),
+            head: rev(shared.sequence),
+        };
         drop(shared);
-        let range = Range::prefix(&[keys::LOG]).after(&keys::log(after.position));
+        let Some(range) = first_behind(after, EPOCH) else {
+            return Ok(page);
+        };
         let mut bytes = 0;
-        let mut records = Vec::new();
         for (key, value) in rows.range(&range) {
             bytes += value.len();
-            if !records.is_empty() && bytes > max_bytes {
+            if !page.records.is_empty() && bytes > max_bytes {
                 break;
             }
-            records.extend(keys::position_of(key).map(|position| {
-                (
-                    Rev {
-                        epoch: EPOCH,
-                        position,
-                    },
-                    Bytes::copy_from_slice(value),
-                )
-            }));
+            if let Some(position) = keys::position_of(key) {
+                let epoch = EPOCH;
+                let record = Bytes::copy_from_slice(value);
+                page.records.push((Rev { epoch, position }, record));
+            }
         }
-        Ok(LogPage {
-            records,
-            oldest,
-            head,
-        })
+        Ok(page)
     }
 
     async fn wait(&self, after: Rev, at_most: Duration) {
@@ -188,6 +194,7 @@ impl Transaction for MemoryTransaction {
     }
 
     async fn load(&mut self, wants: Vec<Want>) -> Result<Vec<Loaded>, Retry> {
+        self.store.pause().await;
         if self.store.lock().happens(|faults| faults.too_old) {
             return Err(Retry::TooOld);
         }
@@ -200,23 +207,26 @@ impl Transaction for MemoryTransaction {
     }
 
     async fn commit(mut self, commit: Commit) -> Result<Rev, (Self, Retry)> {
+        self.store.pause().await;
         let mut shared = self.store.lock();
         if shared.happens(|faults| faults.conflict) || shared.conflicts(&self.loaded, self.read_at)
         {
             drop(shared);
             return Err((self, Retry::Conflict));
         }
-        if shared.happens(|faults| faults.unknown_not_applied) {
+        self.dead = shared.happens(|faults| faults.death);
+        if shared.happens(|faults| faults.unknown_not_applied) || self.dead && shared.random.bool()
+        {
             drop(shared);
             return Err((self, Retry::Unknown));
         }
+        // With the last view gone, the rows are changed in place.
+        self.rows = Arc::default();
         let at = shared.apply(commit);
-        let death = shared.happens(|faults| faults.death);
-        let unknown = death || shared.happens(|faults| faults.unknown_applied);
+        let unknown = self.dead || shared.happens(|faults| faults.unknown_applied);
         drop(shared);
         self.store.head.send_replace(at);
         if unknown {
-            self.dead = death;
             return Err((self, Retry::Unknown));
         }
         Ok(at)

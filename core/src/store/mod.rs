@@ -26,11 +26,12 @@ pub mod any;
 pub mod embedded;
 pub mod memory;
 
+use std::cmp::Ordering;
 use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use parterre_domain::keys::{Key, Range};
+use parterre_domain::keys::{self, Key, Range};
 use parterre_domain::state::{Want, Write};
 use parterre_domain::{Position, Rev};
 
@@ -53,6 +54,8 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// Records of the log behind `after`, in order, as many as fit in `max_bytes` (at
     /// least one if there is one), and the log's end by a fresh read.
     /// [`LogPage::oldest`] later than `after` means that records between were trimmed.
+    /// The whole log lies behind a rev of an earlier epoch, and nothing behind one of a
+    /// later epoch.
     fn log_after(
         &self,
         after: Rev,
@@ -63,7 +66,9 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// the truth: it may wake early and must wake when the time is over.
     fn wait(&self, after: Rev, at_most: Duration) -> impl Future<Output = ()> + Send;
 
-    /// Drops records of the log up to and with a position and moves the low-water mark.
+    /// Drops records of the log up to and with a position, or its end if that comes
+    /// first, and moves the low-water mark, never back. May do so in several commits,
+    /// which get no rev.
     fn trim_log(&self, up_to: Position) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
@@ -172,3 +177,13 @@ pub enum Retry {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the store failed: {0}")]
 pub struct Failure(pub String);
+
+/// Where in a log of `epoch` the records behind a rev lie, if there can be any.
+fn first_behind(after: Rev, epoch: u32) -> Option<Range> {
+    let from = match after.epoch.cmp(&epoch) {
+        Ordering::Less => Position::default(),
+        Ordering::Equal => after.position,
+        Ordering::Greater => return None,
+    };
+    Some(Range::prefix(&[keys::LOG]).after(&keys::log(from)))
+}

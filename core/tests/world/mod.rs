@@ -1,292 +1,186 @@
-//! A small language for tests of a whole core through its sockets: start one, call it as
-//! an administrator or as an edge, look at answers.
-#![allow(
-    dead_code,
-    reason = "each test binary uses its own part of the language"
-)]
+//! A small language for tests of the core: an event on sale, buyers by number, the whole
+//! store at one rev, and seeds.
 
-use std::net::SocketAddr;
-use std::time::Duration;
+#![allow(dead_code, reason = "each test file uses its own part")]
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use parterre_core::Probe;
-use parterre_core::config::{AdminToken, Config, Payments, StoreConfig};
-use parterre_core::store::Failure;
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use parterre_core::clock::Clock;
+use parterre_core::driver::{Driver, Queued};
+use parterre_core::metrics::Metrics;
+use parterre_core::store::{Snapshot, Store};
+use parterre_domain::command::{
+    AddTickets, Command, CreateEvent, Idempotency, Publish, Reserve, StageChunk,
+};
+use parterre_domain::keys::{self, Range};
+use parterre_domain::state::Rows;
+use parterre_domain::wire::feed::decode_record;
+use parterre_domain::{
+    About, CountsChange, EventId, LayoutChunk, Money, NewTicket, ReservationId, ReservedTicket,
+    Rev, States, TicketId, Tier, Timestamp, Token, UploadId, invariants, limits,
+};
 
-/// What administrators of a test's core say.
-pub(crate) const TOKEN: &str = "an administrator's token, 32 bytes or more";
-/// What edges of a test's core say.
-pub(crate) const SECRET: &str = "a cluster's secret";
-/// How long a test waits for something that must happen.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const EVENT: EventId = EventId::from_number(1);
 
-/// A running core.
-pub(crate) struct World {
-    pub(crate) listen: SocketAddr,
-    pub(crate) probe: Probe,
-    stop: Option<oneshot::Sender<()>>,
-    running: JoinHandle<Result<(), Failure>>,
-    client: Client<HttpConnector, Full<Bytes>>,
-}
+/// When every test begins.
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_900_000_000_000);
 
-/// A request in the making.
-pub(crate) struct Call<'a> {
-    world: &'a World,
-    request: http::request::Builder,
-    body: Bytes,
-}
+/// The price of every ticket.
+pub(crate) const PRICE: i64 = 1_000;
 
-/// An answer, read to its end.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) headers: http::HeaderMap,
-    pub(crate) body: Bytes,
-}
-
-/// A core's settings on ports that the system picks.
-pub(crate) fn config(store: StoreConfig) -> Config {
-    Config {
-        store,
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        public_url: "http://127.0.0.1:1".into(),
-        cluster_secret: SECRET.into(),
-        admin_tokens: vec![AdminToken {
-            name: "test".into(),
-            hash: Sha256::digest(TOKEN).into(),
-        }],
-        payments: Payments::Sandbox,
-        drain: Duration::from_secs(10),
+/// The seeds of a test: so many, or as many as `PARTERRE_SEEDS` says, or the one that
+/// `PARTERRE_SEED` names.
+pub(crate) fn seeds(short: u64) -> std::ops::Range<u64> {
+    #[expect(clippy::disallowed_methods, reason = "a test has no command line")]
+    let number = |name| -> Option<u64> { std::env::var(name).ok()?.parse().ok() };
+    match number("PARTERRE_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("PARTERRE_SEEDS").unwrap_or(short),
     }
 }
 
-impl World {
-    /// A core over an empty store in memory.
-    pub(crate) async fn start() -> Self {
-        Self::with(config(StoreConfig::Memory)).await
-    }
-
-    /// A core with these settings.
-    pub(crate) async fn with(config: Config) -> Self {
-        let core = parterre_core::build(config)
-            .await
-            .unwrap_or_else(|error| panic!("{error}"));
-        let (listen, probe) = (core.address(), core.probe());
-        let (stop, stopped) = oneshot::channel::<()>();
-        let running = tokio::spawn(core.run(async {
-            drop(stopped.await);
+/// The commands that put an event of some rows on sale.
+pub(crate) fn on_sale(event: EventId, rows: u32, seats: u32) -> Vec<Command> {
+    let upload = UploadId(event.to_bytes());
+    let tier = Tier {
+        id: "a".into(),
+        name: "A".into(),
+        price: Money(PRICE),
+    };
+    let ticket = |at: u32| NewTicket {
+        section: format!("Section {}", at / seats / 50),
+        row: (at / seats).to_string(),
+        seat: (at % seats).to_string(),
+        tier: "a".into(),
+        x: None,
+        y: None,
+    };
+    let tickets: Vec<_> = (0..rows * seats).map(ticket).collect();
+    let chunks = LayoutChunk::cut(&tickets, |_| 0);
+    let about = about();
+    let mut commands = vec![Command::CreateEvent(CreateEvent { event, about })];
+    for (number, chunk) in (0..).zip(&chunks) {
+        let bytes = parterre_domain::encode(chunk);
+        commands.push(Command::StageChunk(StageChunk {
+            event,
+            upload,
+            number,
+            bytes,
         }));
-        Self {
-            listen,
-            probe,
-            stop: Some(stop),
-            running,
-            client: Client::builder(TokioExecutor::new()).build_http(),
-        }
     }
+    commands.push(Command::AddTickets(AddTickets {
+        event,
+        upload,
+        chunks: u32::try_from(chunks.len()).unwrap(),
+        tickets: rows * seats,
+        sections: rows / 50 + 1,
+        with_places: false,
+        tiers: vec![tier],
+    }));
+    commands.push(Command::Publish(Publish {
+        event,
+        at: None,
+        due_at: None,
+    }));
+    commands
+}
 
-    /// Tells the core to stop, without waiting for it.
-    pub(crate) fn tell_to_stop(&mut self) {
-        self.stop.take();
-    }
-
-    /// Waits for the core's end; gives how it ended.
-    pub(crate) async fn ended(mut self) -> Result<(), Failure> {
-        self.tell_to_stop();
-        let ended = tokio::time::timeout(PATIENCE, self.running).await;
-        ended.expect("the core ends in time").unwrap()
-    }
-
-    /// A call on the main listener, by nobody in particular.
-    pub(crate) fn call(&self, method: &str, path: &str) -> Call<'_> {
-        let request = http::Request::builder()
-            .method(method)
-            .uri(format!("http://{}{path}", self.listen));
-        Call {
-            world: self,
-            request,
-            body: Bytes::new(),
-        }
-    }
-
-    /// A call by an administrator.
-    pub(crate) fn admin(&self, method: &str, path: &str) -> Call<'_> {
-        self.call(method, path)
-            .header("authorization", &format!("Bearer {TOKEN}"))
-    }
-
-    /// A call by an edge.
-    pub(crate) fn edge(&self, method: &str, path: &str) -> Call<'_> {
-        self.call(method, path)
-            .header("parterre-cluster-secret", SECRET)
-    }
-
-    /// A new draft; gives its id.
-    pub(crate) async fn draft(&self, change: Value) -> String {
-        let reply = self
-            .admin("POST", "/admin/v1/events")
-            .json(&about(change))
-            .send()
-            .await;
-        reply.is(201).json()["id"].as_str().unwrap().to_owned()
-    }
-
-    /// A published event of so many tickets in one row at 45.00; gives its id.
-    pub(crate) async fn published(&self, tickets: usize) -> String {
-        self.published_with(tickets, json!({})).await
-    }
-
-    /// The same, with other settings.
-    pub(crate) async fn published_with(&self, tickets: usize, change: Value) -> String {
-        let event = self.draft(change).await;
-        let path = format!("/admin/v1/events/{event}/tickets");
-        self.admin("POST", &path)
-            .json(&row(tickets))
-            .send()
-            .await
-            .is(200);
-        let path = format!("/admin/v1/events/{event}/publish");
-        self.admin("POST", &path).send().await.is(200);
-        event
-    }
-
-    /// Reserves tickets as an edge would.
-    pub(crate) async fn reserve(&self, event: &str, tickets: &[u32]) -> Reply {
-        let path = format!("/v1/events/{event}/reservations");
-        self.edge("POST", &path)
-            .json(&json!({ "tickets": tickets }))
-            .send()
-            .await
-    }
-
-    /// The states of an event's tickets, a letter each.
-    pub(crate) async fn states(&self, event: &str) -> String {
-        let path = format!("/admin/v1/events/{event}/availability");
-        let availability = self.admin("GET", &path).send().await.is(200).json();
-        availability["states"].as_str().unwrap().to_owned()
+fn about() -> About {
+    About {
+        title: "A Night of Song".into(),
+        category: "concert".into(),
+        venue: "Old Hall".into(),
+        city: "Lisbon".into(),
+        starts_at: START + std::time::Duration::from_secs(1_000_000),
+        sale_opens_at: None,
+        sale_closes_at: None,
+        currency: "EUR".parse().unwrap(),
+        description: String::new(),
+        image_url: None,
+        max_tickets: 4,
+        hold_seconds: 10,
     }
 }
 
-impl Call<'_> {
-    /// With a header.
-    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
-        self.request = self.request.header(name, value);
-        self
-    }
-
-    /// With a body.
-    pub(crate) fn body(mut self, content_type: &str, body: impl Into<Bytes>) -> Self {
-        self.body = body.into();
-        self.header("content-type", content_type)
-    }
-
-    /// With a body of JSON.
-    pub(crate) fn json(self, body: &Value) -> Self {
-        self.body("application/json", body.to_string())
-    }
-
-    /// With a reservation's token.
-    pub(crate) fn token(self, reservation: &Value) -> Self {
-        let token = reservation["token"].as_str().unwrap();
-        self.header("authorization", &format!("Bearer {token}"))
-    }
-
-    /// Sends it and reads the answer.
-    pub(crate) async fn send(self) -> Reply {
-        let request = self.request.body(Full::new(self.body)).unwrap();
-        let send = async {
-            let response = self.world.client.request(request).await.unwrap();
-            let (parts, body) = response.into_parts();
-            Reply {
-                status: parts.status.as_u16(),
-                headers: parts.headers,
-                body: body.collect().await.unwrap().to_bytes(),
-            }
-        };
-        let reply = tokio::time::timeout(PATIENCE, send).await;
-        reply.expect("an answer comes in time")
-    }
+/// The id of a buyer's reservation.
+pub(crate) fn id(buyer: u32) -> ReservationId {
+    ReservationId::from_number(u128::from(buyer) + 1_000)
 }
 
-impl Reply {
-    /// Fails unless the status is this one, and shows the body.
-    #[track_caller]
-    pub(crate) fn is(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "{}", self.text());
-        self
-    }
-
-    /// Fails unless it is a problem of this kind, and gives it.
-    #[track_caller]
-    pub(crate) fn problem(self, status: u16, slug: &str) -> Value {
-        let body = self.is(status);
-        assert_eq!(body.header("content-type"), "application/problem+json");
-        let problem = body.json();
-        assert_eq!(problem["type"], format!("/problems/{slug}"), "{problem}");
-        assert_eq!(problem["status"], status, "{problem}");
-        problem
-    }
-
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    #[track_caller]
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| {
-            panic!("{error}: {:?}", self.text());
-        })
-    }
-
-    #[track_caller]
-    pub(crate) fn header(&self, name: &str) -> &str {
-        let value = self.headers.get(name);
-        let value = value.unwrap_or_else(|| panic!("no header {name}: {:?}", self.headers));
-        value.to_str().unwrap()
-    }
-}
-
-/// The body that makes a draft, with some fields changed.
-pub(crate) fn about(change: Value) -> Value {
-    let mut about = json!({
-        "title": "A Night of Song",
-        "category": "concert",
-        "venue": "Old Hall",
-        "city": "Lisbon",
-        "starts_at": "2099-05-01T19:00:00.000Z",
-        "currency": "EUR",
+pub(crate) fn reserving(event: EventId, buyer: u32, tickets: &[u32]) -> Reserve {
+    let tickets = tickets.iter().map(|&ticket| ReservedTicket {
+        id: TicketId(ticket),
+        tier: 0,
     });
-    for (field, value) in change.as_object().unwrap() {
-        about[field] = value.clone();
+    Reserve {
+        event,
+        reservation: id(buyer),
+        token: Token::new([u8::try_from(buyer % 256).unwrap(); 32]),
+        tickets: tickets.collect(),
+        idempotency: None,
     }
-    about
 }
 
-/// An upload of one row.
-pub(crate) fn row(tickets: usize) -> Value {
-    let tickets: Vec<Value> = (1..=tickets)
-        .map(|seat| json!({"section": "Stalls", "row": "A", "seat": seat.to_string(), "tier": "full"}))
-        .collect();
-    json!({"tiers": [{"id": "full", "name": "Full price", "price": 4_500}], "tickets": tickets})
+pub(crate) fn idempotency(buyer: u32) -> Idempotency {
+    Idempotency {
+        key: format!("the key of buyer {buyer:04}"),
+        fingerprint: [u8::try_from(buyer % 256).unwrap(); 32],
+    }
 }
 
-/// Tries until a condition holds; fails when it doesn't in time.
-pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let tried = tokio::time::timeout(PATIENCE, async {
-        loop {
-            if let Some(seen) = look().await {
-                return seen;
+pub(crate) fn driver<S: Store>(store: &S, clock: &Clock, core: u8) -> Driver<S> {
+    let metrics = Metrics::new().unwrap();
+    let marker = keys::marker([core; 16], 0);
+    Driver::new(store.clone(), clock.clone(), metrics, marker)
+}
+
+pub(crate) fn queued(command: Command, clock: &Clock) -> Queued {
+    let deadline = clock.now() + limits::COMMAND_DEADLINE;
+    Queued { command, deadline }
+}
+
+/// Runs commands that must succeed, each in a batch of its own.
+pub(crate) async fn succeed<S: Store>(store: &S, clock: &Clock, commands: Vec<Command>) {
+    let driver = driver(store, clock, 255);
+    for command in commands {
+        let outcomes = driver.run(&[queued(command, clock)]).await;
+        outcomes
+            .into_iter()
+            .for_each(|outcome| drop(outcome.unwrap()));
+    }
+}
+
+/// Every key and value of a store, and the rev they are true at.
+pub(crate) async fn everything<S: Store>(store: &S) -> (Rev, Rows) {
+    let snapshot = store.snapshot().await.unwrap();
+    let range = Range {
+        start: Vec::new(),
+        end: vec![u8::MAX],
+    };
+    let rows = snapshot.range(&range, usize::MAX).await.unwrap();
+    (snapshot.rev(), Rows(rows.into_iter().collect()))
+}
+
+/// That the log has no hole, and that folding it from its beginning gives the states
+/// and counts that are stored.
+pub(crate) async fn assert_log_is_whole<S: Store>(store: &S, event: EventId, total: u32) {
+    let (head, rows) = everything(store).await;
+    let page = store.log_after(Rev::default(), usize::MAX).await.unwrap();
+    let mut states = States::all_free(total);
+    let mut counts = CountsChange::default();
+    for (sequence, (rev, record)) in (1..).zip(&page.records) {
+        assert_eq!(rev.position.sequence(), sequence, "the log has a hole");
+        for change in decode_record(record).unwrap().events {
+            if change.event == event {
+                counts.add(change.counts);
+                for (ticket, state) in change.tickets {
+                    states.set(ticket, state);
+                }
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-    });
-    tried.await.unwrap_or_else(|_| panic!("never: {what}"))
+    }
+    let newest = page.records.last().map(|(rev, _)| *rev);
+    assert_eq!(newest, Some(head));
+    let stored = invariants::states(&rows, event, total);
+    assert_eq!(states.to_letters(), stored.to_letters());
+    let folded = parterre_domain::Counts::all_free(total).after(counts);
+    assert_eq!(folded, stored.count());
 }

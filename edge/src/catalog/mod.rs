@@ -120,7 +120,7 @@ impl Catalog {
     pub(crate) fn correct(&self, event: EventId, counts: Counts, as_of: Rev) {
         let differs = |programme: &Programme| {
             let entry = programme.get(event);
-            entry.is_some_and(|entry| entry.as_of < as_of && entry.counts != counts)
+            entry.is_some_and(|entry| entry.as_of <= as_of && entry.counts != counts)
         };
         if differs(&self.programme.load()) {
             self.rewrite(|programme| {

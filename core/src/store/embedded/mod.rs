@@ -14,22 +14,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parterre_domain::keys::{self, Key, Range};
-use parterre_domain::state::{Want, Write, counter};
+use parterre_domain::state::Want;
 use parterre_domain::{Position, Rev};
-use redb::{
-    Builder, Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageBackend,
-};
+use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError};
 use tokio::sync::watch;
 
-use super::{Commit, Failure, Loaded, LogPage, Retry, Snapshot, Store, Transaction, Value};
+use self::table::{TABLE, Writer};
+use super::{
+    Commit, Failure, Loaded, LogPage, Retry, Snapshot, Store, Transaction, Value, first_behind,
+};
 
-const TABLE: redb::TableDefinition<&[u8], &[u8]> = redb::TableDefinition::new("parterre");
+mod table;
+
 const FILE: &str = "parterre.redb";
 /// Pages that redb keeps in memory.
 const CACHE_BYTES: usize = 256 << 20;
 
 type Table = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
-type Writer<'a> = redb::Table<'a, &'static [u8], &'static [u8]>;
 
 /// The embedded store.
 #[derive(Clone)]
@@ -62,7 +63,10 @@ impl EmbeddedStore {
             )),
             error => Failure(format!("can't open the store in {shown}: {error}")),
         })?;
-        Self::with_database(database)
+        let store = Self::with_database(database)?;
+        sync_names(directory)
+            .map_err(|error| Failure(format!("can't sync the directory {shown}: {error}")))?;
+        Ok(store)
     }
 
     /// Opens a store over a backend of the caller's, as tests do that cut the power.
@@ -76,7 +80,7 @@ impl EmbeddedStore {
     }
 
     fn with_database(database: Database) -> Result<Self, Failure> {
-        let (epoch, sequence) = prepare(&database).map_err(failure)?;
+        let (epoch, sequence) = table::prepare(&database).map_err(failure)?;
         let rev = Rev {
             epoch,
             position: Position::from_sequence(sequence),
@@ -127,30 +131,28 @@ impl Store for EmbeddedStore {
 
     async fn log_after(&self, after: Rev, max_bytes: usize) -> Result<LogPage, Failure> {
         let snapshot = self.shared.snapshot()?;
-        let low = snapshot
-            .read(keys::LOW_WATER)?
-            .and_then(|value| value.try_into().ok());
-        let oldest = self.shared.rev(low.map_or(Position::default(), Position));
-        let range = Range::prefix(&[keys::LOG]).after(&keys::log(after.position));
-        let (mut bytes, mut records) = (0, Vec::new());
+        let oldest = table::low_water_in(&snapshot.table).map_err(failure)?;
+        let mut page = LogPage {
+            records: Vec::new(),
+            oldest: self.shared.rev(oldest),
+            head: snapshot.rev,
+        };
+        let Some(range) = first_behind(after, self.shared.epoch) else {
+            return Ok(page);
+        };
+        let mut bytes = 0;
         for entry in snapshot.entries(&range)? {
             let (key, value) = entry.map_err(failure)?;
             bytes += value.value().len();
-            if !records.is_empty() && bytes > max_bytes {
+            if !page.records.is_empty() && bytes > max_bytes {
                 break;
             }
             if let Some(position) = keys::position_of(key.value()) {
-                records.push((
-                    self.shared.rev(position),
-                    Bytes::copy_from_slice(value.value()),
-                ));
+                let record = Bytes::copy_from_slice(value.value());
+                page.records.push((self.shared.rev(position), record));
             }
         }
-        Ok(LogPage {
-            records,
-            oldest,
-            head: snapshot.rev,
-        })
+        Ok(page)
     }
 
     async fn wait(&self, after: Rev, at_most: Duration) {
@@ -160,17 +162,10 @@ impl Store for EmbeddedStore {
     }
 
     async fn trim_log(&self, up_to: Position) -> Result<(), Failure> {
-        let sequence = self.shared.lock()?;
-        let up_to = Position::from_sequence(up_to.sequence().min(*sequence));
-        let end = Range::prefix(&[keys::LOG]).after(&keys::log(up_to)).start;
-        let range = Range {
-            start: vec![keys::LOG],
-            end,
-        };
-        self.shared.write(|table| {
-            clear_range(table, &range)?;
-            table.insert(keys::LOW_WATER, up_to.0.as_slice()).map(drop)
-        })
+        while self.shared.trim(up_to)? {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
     }
 }
 
@@ -182,49 +177,65 @@ impl Shared {
         }
     }
 
-    /// The right to commit, unless a commit has failed.
-    fn lock(&self) -> Result<MutexGuard<'_, u64>, Failure> {
-        let guard = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.failed.borrow().clone() {
-            Some(why) => Err(Failure(why)),
-            None => Ok(guard),
+    /// Whether anything may still be done.
+    fn check(&self) -> Result<(), Failure> {
+        match &*self.failed.borrow() {
+            Some(why) => Err(Failure(why.clone())),
+            None => Ok(()),
         }
     }
 
+    /// The right to commit.
+    fn lock(&self) -> Result<MutexGuard<'_, u64>, Failure> {
+        let guard = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
+        self.check()?;
+        Ok(guard)
+    }
+
     fn snapshot(&self) -> Result<EmbeddedSnapshot, Failure> {
-        let table = self
-            .database
-            .begin_read()
-            .map_err(failure)?
-            .open_table(TABLE)
-            .map_err(failure)?;
-        let sequence = sequence_in(&table).map_err(failure)?;
+        self.check()?;
+        let transaction = self.database.begin_read().map_err(failure)?;
+        let table = transaction.open_table(TABLE).map_err(failure)?;
+        let sequence = table::sequence_in(&table).map_err(failure)?;
         Ok(EmbeddedSnapshot {
             table,
             rev: self.rev(Position::from_sequence(sequence)),
         })
     }
 
+    /// Makes one step of trimming; whether there are more.
+    fn trim(&self, up_to: Position) -> Result<bool, Failure> {
+        let sequence = self.lock()?;
+        let up_to = Position::from_sequence(up_to.sequence().min(*sequence));
+        self.write(|table| table::trim(table, up_to))
+    }
+
     /// Writes and syncs. A failure is final.
-    fn write(
+    fn write<T>(
         &self,
-        change: impl FnOnce(&mut Writer<'_>) -> Result<(), redb::StorageError>,
-    ) -> Result<(), Failure> {
+        change: impl FnOnce(&mut Writer<'_>) -> Result<T, StorageError>,
+    ) -> Result<T, Failure> {
         self.try_write(change).map_err(|error| {
-            let why = format!("a commit failed and the store must be opened anew: {error}");
-            self.failed.send_replace(Some(why.clone()));
-            Failure(why)
+            self.fail(format!(
+                "a commit failed, and what is stored is known again only after a restart: {error}"
+            ))
         })
     }
 
-    fn try_write(
+    fn try_write<T>(
         &self,
-        change: impl FnOnce(&mut Writer<'_>) -> Result<(), redb::StorageError>,
-    ) -> Result<(), redb::Error> {
+        change: impl FnOnce(&mut Writer<'_>) -> Result<T, StorageError>,
+    ) -> Result<T, redb::Error> {
         let mut transaction = self.database.begin_write()?;
-        durable(&mut transaction)?;
-        change(&mut transaction.open_table(TABLE)?)?;
-        Ok(transaction.commit()?)
+        table::durable(&mut transaction)?;
+        let changed = change(&mut transaction.open_table(TABLE)?)?;
+        transaction.commit()?;
+        Ok(changed)
+    }
+
+    fn fail(&self, why: String) -> Failure {
+        self.failed.send_replace(Some(why.clone()));
+        Failure(why)
     }
 }
 
@@ -240,11 +251,16 @@ impl Transaction for EmbeddedTransaction {
     }
 
     async fn load(&mut self, wants: Vec<Want>) -> Result<Vec<Loaded>, Retry> {
-        // A read that fails leaves nothing to go on with; beginning anew says why.
-        wants
+        let loaded: Result<_, Failure> = wants
             .into_iter()
-            .map(|want| self.snapshot.load(want).map_err(|_| Retry::TooOld))
-            .collect()
+            .map(|want| self.snapshot.load(want))
+            .collect();
+        // A version never grows too old here. Whoever can't read can't decide either, so
+        // this is final, and beginning anew says why.
+        loaded.map_err(|why| {
+            self.shared.fail(format!("a read failed: {}", why.0));
+            Retry::TooOld
+        })
     }
 
     async fn commit(self, commit: Commit) -> Result<Rev, (Self, Retry)> {
@@ -257,7 +273,7 @@ impl Transaction for EmbeddedTransaction {
         }
         let position = Position::from_sequence(*sequence + 1);
         let rev = shared.rev(position);
-        match shared.write(|table| apply(table, &commit, rev)) {
+        match shared.write(|table| table::apply(table, &commit, rev)) {
             Ok(()) => {
                 *sequence += 1;
                 drop(sequence);
@@ -269,7 +285,6 @@ impl Transaction for EmbeddedTransaction {
     }
 
     async fn again(self, _why: Retry) -> Result<Self, Failure> {
-        drop(self.shared.lock()?);
         let snapshot = self.shared.snapshot()?;
         Ok(Self { snapshot, ..self })
     }
@@ -340,77 +355,15 @@ fn builder() -> Builder {
     builder
 }
 
-fn durable(transaction: &mut redb::WriteTransaction) -> Result<(), redb::Error> {
-    transaction.set_durability(Durability::Immediate)?;
-    transaction.set_two_phase_commit(true);
-    transaction.set_quick_repair(true);
-    Ok(())
-}
-
-/// Reads the epoch and the last commit's number; makes them in a new store.
-fn prepare(database: &Database) -> Result<(u32, u64), redb::Error> {
-    let mut transaction = database.begin_write()?;
-    durable(&mut transaction)?;
-    let found = {
-        let mut table = transaction.open_table(TABLE)?;
-        let epoch = table
-            .get(keys::EPOCH)?
-            .and_then(|value| value.value().try_into().ok())
-            .map(u32::from_be_bytes);
-        if epoch.is_none() {
-            table.insert(keys::EPOCH, 1_u32.to_be_bytes().as_slice())?;
-        }
-        (epoch.unwrap_or(1), sequence_in(&table)?)
-    };
-    transaction.commit()?;
-    Ok(found)
-}
-
-fn sequence_in(
-    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
-) -> Result<u64, redb::StorageError> {
-    let value = table.get(keys::SEQUENCE)?;
-    Ok(value
-        .and_then(|value| value.value().try_into().ok())
-        .map_or(0, u64::from_be_bytes))
-}
-
-fn apply(table: &mut Writer<'_>, commit: &Commit, rev: Rev) -> Result<(), redb::StorageError> {
-    for write in &commit.writes {
-        match write {
-            Write::Set(key, value) => drop(table.insert(key.as_slice(), value.as_slice())?),
-            Write::Clear(key) => drop(table.remove(key.as_slice())?),
-            Write::ClearRange(range) => clear_range(table, range)?,
-            Write::Add(key, by) => {
-                let before = table
-                    .get(key.as_slice())?
-                    .map_or(0, |value| counter(value.value()));
-                table.insert(key.as_slice(), (before + by).to_le_bytes().as_slice())?;
-            }
-            Write::SetRev(key) => drop(table.insert(key.as_slice(), rev.to_bytes().as_slice())?),
-        }
+/// Makes the names of the file and its directory survive a power cut: redb syncs what is
+/// in the file only. A parent that may not be opened was there before.
+fn sync_names(directory: &Path) -> std::io::Result<()> {
+    let directory = directory.canonicalize()?;
+    std::fs::File::open(&directory)?.sync_all()?;
+    match directory.parent().map(std::fs::File::open) {
+        Some(Ok(parent)) => parent.sync_all(),
+        Some(Err(_)) | None => Ok(()),
     }
-    table.insert(
-        commit.marker.key.as_slice(),
-        commit.marker.value(rev).as_slice(),
-    )?;
-    table.insert(keys::log(rev.position).as_slice(), commit.record.as_ref())?;
-    table.insert(
-        keys::SEQUENCE,
-        rev.position.sequence().to_be_bytes().as_slice(),
-    )?;
-    Ok(())
-}
-
-fn clear_range(table: &mut Writer<'_>, range: &Range) -> Result<(), redb::StorageError> {
-    let entries = table.range(range.start.as_slice()..range.end.as_slice())?;
-    let keys: Vec<Key> = entries
-        .map(|entry| entry.map(|(key, _)| key.value().to_vec()))
-        .collect::<Result<_, _>>()?;
-    for key in keys {
-        table.remove(key.as_slice())?;
-    }
-    Ok(())
 }
 
 fn failure(error: impl Into<redb::Error>) -> Failure {

@@ -4,22 +4,26 @@
 //! last commit was under way. Commands hash by event, so that buyers of one event meet
 //! in one lane and not in the store. Nobody is answered before the commit is durable.
 
+mod work;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parterre_domain::command::{Answer, Command};
 use parterre_domain::{EventId, Refusal, Rev, Timestamp, keys, limits};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot, watch};
 
+use self::work::Lane;
 use crate::clock::Clock;
-use crate::driver::{Driver, Outcome, Queued, fresh};
+use crate::driver::{Driver, Outcome, fresh};
 use crate::layouts::Layouts;
 use crate::metrics::Metrics;
-use crate::planning::{BestRequest, Plan, Planning};
+use crate::planning::{BestRequest, Planning};
 use crate::store::any::AnyStore;
 
-/// A handle to the lanes. Cheap to clone; the lanes end when the last one is gone.
+/// A handle to the lanes. Cheap to clone.
 #[derive(Clone)]
 pub struct Lanes {
     lanes: Arc<[Senders]>,
@@ -75,8 +79,7 @@ enum Work {
 }
 
 impl Lanes {
-    /// Starts so many lanes, each a thread of its own. They stop when all handles are
-    /// gone and what was queued is done; the second value waits for that.
+    /// Starts so many lanes, each a thread of its own. The second value stops them.
     ///
     /// # Errors
     ///
@@ -91,6 +94,8 @@ impl Lanes {
         let core = fresh();
         let mut lanes = Vec::new();
         let mut threads = Vec::new();
+        let stop = Arc::new(watch::channel(false).0);
+        let ended = watch::channel(false).0;
         for number in 0..count.max(1) {
             let (sales, sales_queue) = mpsc::channel(limits::LANE_QUEUE);
             let (bulk, bulk_queue) = mpsc::channel(limits::BULK_QUEUE);
@@ -98,12 +103,13 @@ impl Lanes {
             let lane = Lane {
                 sales: sales_queue,
                 bulk: bulk_queue,
+                stop: stop.subscribe(),
                 again: VecDeque::new(),
                 driver: Driver::new(store.clone(), clock.clone(), metrics.clone(), marker),
                 planning: Planning::new(store.clone(), layouts.clone()),
                 metrics: metrics.clone(),
             };
-            threads.push(spawn(number, lane)?);
+            threads.push(spawn(number, lane, Ended(ended.clone()))?);
             lanes.push(Senders { sales, bulk });
         }
         let lanes = Self {
@@ -111,7 +117,12 @@ impl Lanes {
             clock: clock.clone(),
             metrics: metrics.clone(),
         };
-        Ok((lanes, Running { threads }))
+        let running = Running {
+            threads,
+            stop,
+            ended: ended.subscribe(),
+        };
+        Ok((lanes, running))
     }
 
     /// Has a command decided and committed. Answers when the commit is durable. Dropping
@@ -136,6 +147,12 @@ impl Lanes {
     }
 
     async fn enqueue(&self, event: EventId, bulk: bool, work: Work) -> Outcome {
+        let outcome = self.queue(event, bulk, work).await;
+        self.count(&outcome);
+        outcome
+    }
+
+    async fn queue(&self, event: EventId, bulk: bool, work: Work) -> Outcome {
         let (answer, answered) = oneshot::channel();
         let deadline = self.clock.now() + limits::COMMAND_DEADLINE;
         let job = Job {
@@ -146,11 +163,15 @@ impl Lanes {
         };
         let lane = self.lane(event);
         let sender = if bulk { &lane.bulk } else { &lane.sales };
-        sender.try_send(job).map_err(|_| Rejected::Busy)?;
+        let place = sender.try_reserve().map_err(|full| match full {
+            TrySendError::Full(()) => Rejected::Busy,
+            // The lanes have been told to stop.
+            TrySendError::Closed(()) => Rejected::Unavailable,
+        })?;
         self.metrics.lane_depth.inc();
-        let outcome = answered.await.unwrap_or(Err(Rejected::OutcomeUnknown));
-        self.count(&outcome);
-        outcome
+        place.send(job);
+        // Without an answer the lane has died with the command in hand.
+        answered.await.unwrap_or(Err(Rejected::OutcomeUnknown))
     }
 
     fn lane(&self, event: EventId) -> &Senders {
@@ -179,17 +200,30 @@ impl Lanes {
 }
 
 /// The lanes' threads.
-#[derive(Debug)]
 pub struct Running {
     threads: Vec<std::thread::JoinHandle<()>>,
+    stop: Arc<watch::Sender<bool>>,
+    ended: watch::Receiver<bool>,
 }
 
 impl Running {
-    /// Waits until every lane has done what was queued, at most so long. All handles
-    /// must be gone.
+    /// Waits until a lane has ended. Before [`Self::finished`] that is a bug's doing, and
+    /// the process must end: the lane's events can't be sold any more.
+    pub async fn ended(&self) {
+        // The lanes hold the other end; without it they have all ended.
+        drop(self.ended.clone().wait_for(|ended| *ended).await);
+    }
+
+    /// Refuses new commands and waits until every lane has done what was queued, at most
+    /// so long.
     pub async fn finished(self, at_most: Duration) {
+        self.stop.send_replace(true);
         let joined = tokio::task::spawn_blocking(move || {
-            self.threads.into_iter().for_each(|lane| drop(lane.join()))
+            for thread in self.threads {
+                if thread.join().is_err() {
+                    tracing::error!("a lane panicked");
+                }
+            }
         });
         if tokio::time::timeout(at_most, joined).await.is_err() {
             tracing::warn!("lanes were still busy when the time to drain was over");
@@ -197,145 +231,34 @@ impl Running {
     }
 }
 
-fn spawn(number: u8, lane: Lane) -> std::io::Result<std::thread::JoinHandle<()>> {
+/// Tells that its lane has ended, by whatever way.
+struct Ended(watch::Sender<bool>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.send_replace(true);
+    }
+}
+
+fn spawn(number: u8, lane: Lane, ended: Ended) -> std::io::Result<std::thread::JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()?;
     let thread = std::thread::Builder::new().name(format!("lane-{number}"));
-    thread.spawn(move || runtime.block_on(lane.run()))
-}
-
-struct Lane {
-    sales: mpsc::Receiver<Job>,
-    bulk: mpsc::Receiver<Job>,
-    /// Requests whose plan lost a race.
-    again: VecDeque<Job>,
-    driver: Driver<AnyStore>,
-    planning: Planning,
-    metrics: Metrics,
-}
-
-/// A job whose command is part of a batch.
-struct Ready {
-    job: Job,
-    plan: Option<Plan>,
-}
-
-impl Lane {
-    async fn run(mut self) {
-        while let Some(first) = self.next().await {
-            let jobs = self.gather(first);
-            self.metrics
-                .batch_commands
-                .observe(f64::from(u32::try_from(jobs.len()).unwrap_or(u32::MAX)));
-            let (ready, queued) = self.prepare(jobs).await;
-            let outcomes = self.driver.run(&queued).await;
-            for (ready, outcome) in ready.into_iter().zip(outcomes) {
-                self.finish(ready, outcome);
-            }
-        }
-    }
-
-    async fn next(&mut self) -> Option<Job> {
-        if let Some(job) = self.again.pop_front() {
-            return Some(job);
-        }
-        let job = tokio::select! {
-            biased;
-            Some(job) = self.sales.recv() => job,
-            Some(job) = self.bulk.recv() => job,
-            else => return None,
-        };
-        self.metrics.lane_depth.dec();
-        Some(job)
-    }
-
-    /// Whatever has queued, within the bounds of a batch; one piece of bulk work at most.
-    fn gather(&mut self, first: Job) -> Vec<Job> {
-        let mut bytes = first.weight_bytes();
-        let mut jobs = vec![first];
-        while jobs.len() < limits::COMMANDS_PER_BATCH && bytes < limits::BATCH_BYTES {
-            let job = match self.again.pop_front() {
-                Some(job) => job,
-                None => match self.sales.try_recv() {
-                    Ok(job) => {
-                        self.metrics.lane_depth.dec();
-                        job
-                    }
-                    Err(_) => break,
-                },
-            };
-            bytes += job.weight_bytes();
-            jobs.push(job);
-        }
-        if bytes < limits::BATCH_BYTES
-            && let Ok(job) = self.bulk.try_recv()
-        {
-            self.metrics.lane_depth.dec();
-            jobs.push(job);
-        }
-        jobs
-    }
-
-    async fn prepare(&mut self, jobs: Vec<Job>) -> (Vec<Ready>, Vec<Queued>) {
-        let plans = jobs.iter().any(|job| matches!(job.work, Work::Best(_)));
-        if plans && let Err(failure) = self.planning.catch_up().await {
-            tracing::error!(%failure, "the plans of best available tickets couldn't catch up");
-        }
-        let (mut ready, mut queued) = (Vec::new(), Vec::new());
-        for job in jobs {
-            let (command, plan) = match &job.work {
-                Work::Command(command) => (command.clone(), None),
-                Work::Best(request) => match self.planning.plan(request).await {
-                    Ok(plan) => (plan.command.clone(), Some(plan)),
-                    Err(failure) => {
-                        tracing::error!(%failure, "no plan of best available tickets could be made");
-                        job.reply(Err(Rejected::Unavailable));
-                        continue;
-                    }
-                },
-            };
-            queued.push(Queued {
-                command,
-                deadline: job.deadline,
-            });
-            ready.push(Ready { job, plan });
-        }
-        (ready, queued)
-    }
-
-    fn finish(&mut self, ready: Ready, outcome: Outcome) {
-        let Ready { mut job, plan } = ready;
-        let Some(plan) = plan else {
-            return job.reply(outcome);
-        };
-        let event = plan.command.event();
-        match &outcome {
-            Ok(Committed {
-                answer: Answer::Reservation(_),
-                ..
-            }) => return job.reply(outcome),
-            Ok(_) => self.planning.unmark(event, &plan.tickets, &[]),
-            Err(Rejected::Refused(Refusal::TicketsTaken(taken))) => {
-                self.planning.unmark(event, &plan.tickets, taken);
-                if job.replans < limits::REPLANS {
-                    job.replans += 1;
-                    self.metrics.replans.inc();
-                    return self.again.push_back(job);
-                }
-                return job.reply(Err(Refusal::TicketsTaken(Vec::new()).into()));
-            }
-            Err(Rejected::Refused(Refusal::Invalid(_))) if plan.nothing.is_some() => {
-                return job.reply(plan.nothing.map_or(outcome, |refusal| Err(refusal.into())));
-            }
-            Err(Rejected::Refused(_)) => self.planning.unmark(event, &plan.tickets, &[]),
-            Err(_) => self.planning.forget(event),
-        }
-        job.reply(outcome);
-    }
+    thread.spawn(move || {
+        let _ended = ended;
+        runtime.block_on(lane.run());
+    })
 }
 
 impl Job {
+    fn is_bulk(&self) -> bool {
+        match &self.work {
+            Work::Command(command) => command.is_bulk(),
+            Work::Best(_) => false,
+        }
+    }
+
     fn weight_bytes(&self) -> usize {
         match &self.work {
             Work::Command(command) => command.weight_bytes(),

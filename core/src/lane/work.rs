@@ -1,0 +1,184 @@
+//! A lane at work: jobs become a batch, plans become commands, outcomes become answers.
+
+use std::collections::{HashSet, VecDeque};
+
+use parterre_domain::command::Answer;
+use parterre_domain::{Refusal, TakenTicket, limits};
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::{mpsc, watch};
+
+use super::{Job, Rejected, Work};
+use crate::driver::{Driver, Outcome, Queued};
+use crate::metrics::Metrics;
+use crate::planning::{Plan, Planning};
+use crate::store::any::AnyStore;
+
+/// A lane at work.
+pub(super) struct Lane {
+    pub(super) sales: mpsc::Receiver<Job>,
+    pub(super) bulk: mpsc::Receiver<Job>,
+    pub(super) stop: watch::Receiver<bool>,
+    /// Requests whose plan lost a race.
+    pub(super) again: VecDeque<Job>,
+    pub(super) driver: Driver<AnyStore>,
+    pub(super) planning: Planning,
+    pub(super) metrics: Metrics,
+}
+
+/// A job whose command is part of a batch.
+struct Ready {
+    job: Job,
+    plan: Option<Plan>,
+}
+
+impl Lane {
+    /// Works until told to stop, and then off what is queued.
+    pub(super) async fn run(mut self) {
+        while let Some(first) = self.next().await {
+            let jobs = self.gather(first);
+            self.metrics
+                .batch_commands
+                .observe(f64::from(u32::try_from(jobs.len()).unwrap_or(u32::MAX)));
+            let (ready, queued) = self.prepare(jobs).await;
+            let outcomes = self.driver.run(&queued).await;
+            self.settle(ready, outcomes);
+        }
+    }
+
+    /// The next job, sales before bulk work; none when told to stop and nothing is left.
+    async fn next(&mut self) -> Option<Job> {
+        if let Some(job) = self.again.pop_front() {
+            return Some(job);
+        }
+        let job = loop {
+            tokio::select! {
+                biased;
+                Some(job) = self.sales.recv() => break job,
+                Some(job) = self.bulk.recv() => break job,
+                true = told(&mut self.stop), if !self.sales.is_closed() => {
+                    self.sales.close();
+                    self.bulk.close();
+                }
+                else => return None,
+            }
+        };
+        self.metrics.lane_depth.dec();
+        Some(job)
+    }
+
+    /// Whatever has queued, within the bounds of a batch, and one piece of bulk work.
+    fn gather(&mut self, first: Job) -> Vec<Job> {
+        let bulk = first.is_bulk();
+        let mut bytes = first.weight_bytes();
+        let mut jobs = vec![first];
+        while jobs.len() < limits::COMMANDS_PER_BATCH && bytes < limits::BATCH_BYTES {
+            let again = self.again.pop_front();
+            let Some(job) = again.or_else(|| {
+                let received = self.sales.try_recv();
+                self.taken(received)
+            }) else {
+                break;
+            };
+            bytes += job.weight_bytes();
+            jobs.push(job);
+        }
+        if !bulk {
+            let received = self.bulk.try_recv();
+            jobs.extend(self.taken(received));
+        }
+        jobs
+    }
+
+    fn taken(&self, received: Result<Job, TryRecvError>) -> Option<Job> {
+        let job = received.ok()?;
+        self.metrics.lane_depth.dec();
+        Some(job)
+    }
+
+    /// Makes a command of each job. Plans come first: what they are made of is as new as
+    /// the store, so within its own lane no plan loses a race.
+    async fn prepare(&mut self, mut jobs: Vec<Job>) -> (Vec<Ready>, Vec<Queued>) {
+        let plans = jobs.iter().any(|job| matches!(job.work, Work::Best(_)));
+        if plans && let Err(failure) = self.planning.catch_up().await {
+            tracing::error!(%failure, "the plans of best available tickets couldn't catch up");
+        }
+        jobs.sort_by_key(|job| matches!(job.work, Work::Command(_)));
+        let (mut ready, mut queued) = (Vec::new(), Vec::new());
+        for job in jobs {
+            let (command, plan) = match &job.work {
+                Work::Command(command) => (command.clone(), None),
+                Work::Best(request) => match self.planning.plan(request).await {
+                    Ok(plan) => (plan.command.clone(), Some(plan)),
+                    Err(failure) => {
+                        tracing::error!(%failure, "no plan of best available tickets could be made");
+                        job.reply(Err(Rejected::Unavailable));
+                        continue;
+                    }
+                },
+            };
+            queued.push(Queued {
+                command,
+                deadline: job.deadline,
+            });
+            ready.push(Ready { job, plan });
+        }
+        (ready, queued)
+    }
+
+    /// Answers a batch. What is marked as taken and wasn't is unmarked first, so that a
+    /// request which found nothing only because of such marks is planned again.
+    fn settle(&mut self, ready: Vec<Ready>, outcomes: Vec<Outcome>) {
+        let mut freed = HashSet::new();
+        for (ready, outcome) in ready.iter().zip(&outcomes) {
+            if let Some(plan) = &ready.plan
+                && self.take_back(plan, outcome)
+            {
+                freed.insert(plan.command.event());
+            }
+        }
+        for (mut ready, outcome) in ready.into_iter().zip(outcomes) {
+            let outcome = match &ready.plan {
+                None => outcome,
+                Some(plan) => plan.outcome(outcome),
+            };
+            let lost = matches!(&outcome, Err(Rejected::Refused(Refusal::TicketsTaken(_))));
+            let hopes = ready.plan.as_ref().is_some_and(|plan| {
+                !plan.tickets.is_empty() || freed.contains(&plan.command.event())
+            });
+            if lost && hopes && ready.job.replans < limits::REPLANS {
+                ready.job.replans += 1;
+                self.metrics.replans.inc();
+                self.again.push_back(ready.job);
+            } else {
+                ready.job.reply(outcome);
+            }
+        }
+    }
+
+    /// Takes a plan's marks back if it wasn't carried out; whether any were.
+    fn take_back(&mut self, plan: &Plan, outcome: &Outcome) -> bool {
+        let event = plan.command.event();
+        let taken: &[TakenTicket] = match outcome {
+            Ok(committed) => match &committed.answer {
+                Answer::Reservation(_) => return false,
+                _ => &[],
+            },
+            Err(Rejected::Refused(Refusal::TicketsTaken(taken))) => taken,
+            Err(
+                Rejected::Refused(_) | Rejected::Busy | Rejected::Unavailable | Rejected::Broken(_),
+            ) => &[],
+            Err(Rejected::OutcomeUnknown) => {
+                self.planning.forget(event);
+                return false;
+            }
+        };
+        self.planning.unmark(event, &plan.tickets, taken);
+        !plan.tickets.is_empty()
+    }
+}
+
+async fn told(stop: &mut watch::Receiver<bool>) -> bool {
+    // An error means that nobody is left to tell.
+    drop(stop.wait_for(|stop| *stop).await);
+    true
+}

@@ -1,0 +1,250 @@
+//! Calls that cores answer: what they get, who gets them, and what the edge answers when
+//! nobody does.
+
+use bytes::Bytes;
+use http::{Method, Response};
+use http_body_util::Full;
+use parterre_domain::TicketState::{Pending, Sold};
+
+use crate::core::{Core, Forwarded, Manner, id};
+use crate::stage::{Edge, config, until};
+
+async fn reserve(edge: &Edge, body: &str, headers: &[(&str, &str)]) -> Response<Bytes> {
+    let path = format!("/v1/events/{}/reservations", id(1));
+    let mut request = edge.request(Method::POST, &path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let body = Full::from(body.to_owned());
+    edge.send(request.body(body).unwrap()).await
+}
+
+fn header<'a>(call: &'a Forwarded, name: &str) -> Option<&'a str> {
+    call.headers.get(name).map(|value| value.to_str().unwrap())
+}
+
+/// An edge that holds event 1.
+async fn holding(core: &Core) -> Edge {
+    let edge = Edge::behind(core).await;
+    edge.agrees(core, 1).await;
+    edge
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_reaches_the_core_byte_for_byte_without_what_only_edges_say() {
+    let core = Core::start().await;
+    core.publish(1, 1, 100);
+    let edge = holding(&core).await;
+    let forged = [
+        ("parterre-cluster-secret", "mine"),
+        ("parterre-reservation", "mine"),
+        ("request-id", "mine"),
+        ("connection", "x-private, keep-alive"),
+        ("x-private", "1"),
+        ("x-public", "2"),
+        ("idempotency-key", "0123456789abcdef"),
+    ];
+    let body = r#"{"tickets": [1],  "unknown": "é"}"#;
+    let response = reserve(&edge, body, &forged).await;
+    assert_eq!(response.status(), 201);
+    assert_eq!(response.body(), body);
+    assert_eq!(response.headers()["location"], "/v1/reservations/x");
+    assert!(!response.headers().contains_key("parterre-reservation"));
+
+    let call = core.state().forwarded.pop().unwrap();
+    assert_eq!(
+        (&call.method, &call.body),
+        (&Method::POST, &Bytes::from(body))
+    );
+    assert_eq!(call.path, format!("/v1/events/{}/reservations", id(1)));
+    let minted: Result<parterre_domain::ReservationId, _> =
+        header(&call, "parterre-reservation").unwrap().parse();
+    assert!(minted.is_ok(), "the edge names the reservation");
+    assert_eq!(
+        header(&call, "request-id"),
+        response.headers()["request-id"].to_str().ok()
+    );
+    assert_eq!(header(&call, "x-private"), None);
+    assert_eq!(header(&call, "x-public"), Some("2"));
+    assert_eq!(header(&call, "idempotency-key"), Some("0123456789abcdef"));
+    edge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_of_money_is_forwarded() {
+    let core = Core::start().await;
+    core.publish(1, 1, 100);
+    let edge = holding(&core).await;
+    let reservation = id(7);
+    let rows = [
+        (Method::GET, format!("/v1/reservations/{reservation}")),
+        (Method::DELETE, format!("/v1/reservations/{reservation}")),
+        (
+            Method::POST,
+            format!("/v1/reservations/{reservation}/checkout"),
+        ),
+        (
+            Method::POST,
+            "/v1/payments/sandbox/webhook?a=%20b".to_owned(),
+        ),
+        (Method::GET, "/sandbox/abc".to_owned()),
+        (Method::POST, "/sandbox/abc/pay".to_owned()),
+    ];
+    for (method, path) in rows {
+        let request = edge
+            .request(method.clone(), &path)
+            .header("authorization", "Bearer x");
+        let response = edge.send(request.body(Full::from("body")).unwrap()).await;
+        assert_eq!(response.status(), 201, "{path}");
+        let call = core.state().forwarded.pop().unwrap();
+        assert_eq!((&call.method, &call.path), (&method, &path));
+        assert_eq!(header(&call, "authorization"), Some("Bearer x"));
+        assert_eq!(call.body, "body");
+    }
+    edge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_known_to_be_gone_costs_the_core_nothing() {
+    let core = Core::start().await;
+    core.publish(1, 1, 6);
+    let edge = holding(&core).await;
+    core.commit(1, &[(1, Pending), (2, Sold)]);
+    edge.agrees(&core, 1).await;
+    let refused = reserve(&edge, r#"{"tickets": [0, 1, 2]}"#, &[]).await;
+    assert_eq!(refused.status(), 409);
+    let problem: serde_json::Value = serde_json::from_slice(refused.body()).unwrap();
+    let taken = serde_json::json!([{"id": 1, "state": "pending"}, {"id": 2, "state": "sold"}]);
+    assert_eq!(problem["taken"], taken);
+    let unmet = reserve(&edge, r#"{"best": {"count": 5}}"#, &[]).await;
+    assert_eq!(unmet.status(), 409);
+    assert!(core.state().forwarded.is_empty());
+    let refusals = r#"parterre_edge_refusals_total{reason="tickets-taken"}"#;
+    assert_eq!(edge.metric(refusals), 2.0);
+
+    let decided_by_the_core = [
+        (r#"{"tickets": [0, 3]}"#, &[][..]),
+        (r#"{"best": {"count": 4}}"#, &[]),
+        (
+            r#"{"tickets": [1]}"#,
+            &[("idempotency-key", "0123456789abcdef")],
+        ),
+        (r#"{"tickets": [1, 1]}"#, &[]),
+        (r#"{"tickets": [1, 600]}"#, &[]),
+        (r#"{"best": {"count": 50}}"#, &[]),
+        (r#"{"best": {"count": 5, "tier": "unknown"}}"#, &[]),
+        ("not JSON", &[]),
+    ];
+    for (at, (body, headers)) in decided_by_the_core.into_iter().enumerate() {
+        assert_eq!(reserve(&edge, body, headers).await.status(), 201, "{body}");
+        assert_eq!(core.state().forwarded.len(), at + 1, "{body}");
+    }
+    edge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edge_that_is_stale_refuses_nothing_by_itself() {
+    let core = Core::start().await;
+    core.publish(1, 1, 6);
+    let edge = holding(&core).await;
+    core.commit(1, &[(1, Sold)]);
+    edge.agrees(&core, 1).await;
+    core.state().is_mute = true;
+    until("the core is asked", async || {
+        reserve(&edge, r#"{"tickets": [1]}"#, &[]).await.status() == 201
+    })
+    .await;
+    edge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reservation_keeps_its_name_on_the_next_core() {
+    let (mut one, mut other) = (Core::start().await, Core::start().await);
+    for core in [&one, &other] {
+        core.publish(1, 1, 6);
+        core.state().manner = Manner::Silent;
+    }
+    let edge = Edge::start(config(&[&one, &other])).await;
+    edge.ready().await;
+    let asking = reserve(&edge, r#"{"tickets": [0]}"#, &[]);
+    let story = async {
+        // Whichever core got it first dies with it; the other one answers.
+        until("a core has the call", async || {
+            one.state().forwarded.len() + other.state().forwarded.len() == 1
+        })
+        .await;
+        let is_first = !one.state().forwarded.is_empty();
+        let (first, second) = if is_first {
+            (&mut one, &mut other)
+        } else {
+            (&mut other, &mut one)
+        };
+        second.state().manner = Manner::Echo;
+        first.kill().await;
+    };
+    let (response, ()) = tokio::join!(asking, story);
+    assert_eq!(response.status(), 201);
+    let calls = [
+        one.state().forwarded.clone(),
+        other.state().forwarded.clone(),
+    ]
+    .concat();
+    let names: Vec<_> = calls
+        .iter()
+        .map(|call| header(call, "parterre-reservation"))
+        .collect();
+    assert_eq!(names.len(), 2);
+    assert!(names[0].is_some() && names[0] == names[1], "{names:?}");
+    edge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_have_been_done_is_told_from_what_wasnt() {
+    let mut core = Core::start().await;
+    core.publish(1, 1, 6);
+    let edge = holding(&core).await;
+    let slug = |response: &Response<Bytes>| {
+        let problem: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+        problem["type"].as_str().unwrap().to_owned()
+    };
+
+    core.state().manner = Manner::Busy;
+    let busy = reserve(&edge, r#"{"tickets": [0]}"#, &[]).await;
+    assert_eq!(
+        (busy.status().as_u16(), core.state().forwarded.len()),
+        (503, 1)
+    );
+
+    core.state().manner = Manner::Silent;
+    let asking = reserve(&edge, r#"{"tickets": [0]}"#, &[]);
+    let story = async {
+        until("the core has the call", async || {
+            core.state().forwarded.len() == 2
+        })
+        .await;
+        core.kill().await;
+    };
+    let (unknown, ()) = tokio::join!(asking, story);
+    assert_eq!(unknown.status(), 504);
+    assert_eq!(slug(&unknown), "/problems/outcome-unknown");
+
+    let unreached = reserve(&edge, r#"{"tickets": [0]}"#, &[]).await;
+    assert_eq!(unreached.status(), 503);
+    assert_eq!(slug(&unreached), "/problems/core-unavailable");
+    assert!(unreached.headers().contains_key("retry-after"));
+    edge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_over_the_limit_is_refused() {
+    let core = Core::start().await;
+    core.publish(1, 1, 6);
+    let edge = holding(&core).await;
+    let limit = parterre_domain::limits::BODY_BYTES;
+    assert_eq!(reserve(&edge, &"x".repeat(limit), &[]).await.status(), 201);
+    assert_eq!(
+        reserve(&edge, &"x".repeat(limit + 1), &[]).await.status(),
+        413
+    );
+    edge.stop().await;
+}

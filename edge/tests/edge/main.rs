@@ -1,0 +1,11 @@
+//! A whole edge over real sockets, behind a core made for the test.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod core;
+mod feeding;
+mod forwarding;
+mod holding;
+mod reading;
+mod serving;
+mod stage;
