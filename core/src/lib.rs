@@ -80,7 +80,7 @@ pub async fn build(config: Config) -> Result<Core, StartError> {
     let store = AnyStore::open(&config.store)?;
     let clock = Clock::Wall;
     check_clock(&store, &clock).await?;
-    let server = http::bind(config.listen, "--listen").await?;
+    let server = http::bind(config.listen, "--listen (beside an edge: --core-listen)").await?;
     let metrics = Metrics::new().map_err(|error| StartError(error.to_string()))?;
     let layouts = Layouts::new(store.clone());
     let (lanes, running) = Lanes::start(LANES, &store, &layouts, &clock, &metrics)

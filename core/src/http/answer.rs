@@ -1,7 +1,7 @@
 //! How outcomes become responses, in one place; and who may ask.
 
-use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, FromRequestParts, Query, Request, State};
+use axum::body::Bytes;
+use axum::extract::{FromRequestParts, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
@@ -155,20 +155,21 @@ pub(super) async fn body(request: Request, limit: usize) -> Result<Bytes, Failed
     if declared.is_some_and(|length: usize| length > limit) {
         return Err(too_large().into());
     }
-    let read = Bytes::from_request(
-        request.map(|body| Body::new(http_body_util::Limited::new(body, limit))),
-        &(),
-    );
+    // Not one of axum's extractors: they have a limit of their own.
+    let read = axum::body::to_bytes(request.into_body(), limit);
     match tokio::time::timeout(limits::BODY_TIMEOUT, read).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            Err(too_large().into())
-        }
+        Ok(Err(error)) if is_over_limit(&error) => Err(too_large().into()),
         Ok(Err(error)) => Err(Slug::Malformed
             .problem(format!("the body broke off: {error}"))
             .into()),
         Err(_) => Err(Slug::Malformed.problem("the body came too slowly").into()),
     }
+}
+
+fn is_over_limit(error: &axum::Error) -> bool {
+    let source = std::error::Error::source(error);
+    source.is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
 }
 
 /// A JSON body of a request. An empty one stands for `{}`.

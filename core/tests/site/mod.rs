@@ -4,6 +4,7 @@
     dead_code,
     reason = "each test binary uses its own part of the language"
 )]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::net::SocketAddr;
 use std::time::Duration;
