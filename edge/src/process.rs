@@ -17,7 +17,7 @@ use crate::{ahead, follower, shard};
 pub enum StartError {
     /// A setting can't be used.
     #[error(transparent)]
-    Config(#[from] crate::BuildError),
+    Config(#[from] crate::BadConfig),
     /// The port can't be had.
     #[error("can't listen on {0}: {1}; stop what uses the port or choose another with --listen")]
     Listen(SocketAddr, io::Error),

@@ -1,24 +1,20 @@
-//! Placeholder while the smoke test is being written.
-/// Arguments.
-#[derive(Debug, clap::Args)]
-pub struct SmokeArgs {}
-/// Report.
-#[derive(Debug)]
-pub struct Report;
-impl std::fmt::Display for Report {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("")
-    }
-}
-impl Report {
-    /// Whether.
-    pub fn agrees(&self) -> bool {
-        true
-    }
-}
-/// Runs.
-/// # Errors
-/// Never.
-pub async fn smoke(_: SmokeArgs) -> Result<Report, String> {
-    Ok(Report)
-}
+//! Parterre's load and correctness tests, as a customer would make them: over the public
+//! and the admin API, knowing API.md and nothing of the inside. This crate imports the
+//! shared language (`parterre-domain`) and neither role.
+//!
+//! Read [`smoke`] first: browsers look, watchers fold what they hear, buyers buy, and at
+//! the end an audit holds what everybody was told against what the core says. [`wire`]
+//! is a plain client for all of it, which the acceptance stories use as well.
+//! [`figures`] measures; it judges nothing.
+
+mod args;
+mod clock;
+pub mod figures;
+pub mod fold;
+mod numbers;
+pub mod smoke;
+pub mod wire;
+
+pub use args::{FiguresArgs, LoadtestArgs, Outcome, SmokeArgs, run};
+pub use clock::now;
+pub use smoke::{Report, Smoke, SmokeConfig, smoke};

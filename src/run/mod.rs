@@ -8,7 +8,7 @@ mod standalone;
 
 use std::process::ExitCode;
 
-use crate::cli::{Admin, Cli, Loadtest, Role};
+use crate::cli::{Admin, Cli, Role};
 
 /// Why a process ends otherwise than well.
 #[derive(Debug)]
@@ -67,10 +67,10 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Ended> {
         Role::Admin(Admin::Import(import)) => admin::import(import).await,
         Role::Admin(Admin::Token(token)) => admin::token(&token),
         Role::Check(check) => check::run(check).await,
-        Role::Loadtest(Loadtest::Smoke(smoke)) => match parterre_loadtest::smoke(smoke).await {
-            Ok(report) => {
-                println!("{report}");
-                if report.agrees() {
+        Role::Loadtest(args) => match parterre_loadtest::run(args).await {
+            Ok(outcome) => {
+                println!("{}", outcome.text);
+                if outcome.agrees {
                     Ok(())
                 } else {
                     Err(Ended::found())

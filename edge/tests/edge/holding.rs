@@ -109,3 +109,25 @@ async fn ids_that_name_nothing_cost_the_core_nothing() {
     assert!(fetched.keys().all(|&event| event == id(1)), "{fetched:?}");
     edge.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watched_event_that_fits_no_cache_is_kept_and_fed() {
+    let core = Core::start().await;
+    core.publish(1, 1, 10_000);
+    let tiny = parterre_edge::config::Config {
+        cache_bytes: 1 << 10,
+        ..config(&[&core])
+    };
+    let edge = Edge::start(tiny).await;
+    edge.ready().await;
+    edge.agrees(&core, 1).await;
+    let watched = edge.shared.cells.watch(id(1)).await.unwrap().unwrap();
+    let fetched = core.state().snapshots_fetched[&id(1)];
+    core.commit(1, &[(0, Sold)]);
+    edge.agrees(&core, 1).await;
+    assert_eq!(watched.rev(), core.letters(1).0);
+    assert_eq!(core.state().snapshots_fetched[&id(1)], fetched);
+    let missing = edge.shared.cells.watch(id(9)).await.unwrap();
+    assert!(missing.is_none());
+    edge.stop().await;
+}
