@@ -231,7 +231,8 @@ impl Story {
     async fn ask_again(&self) {
         let driver = world::driver(&self.store, &self.clock, 200);
         let (_, rows) = world::everything(&self.store).await;
-        for buyer in self.buyers.borrow_mut().iter_mut() {
+        let mut buyers = self.buyers.take();
+        for buyer in &mut buyers {
             let before = record(&rows, &buyer.reserve);
             let command = Command::Reserve(buyer.reserve.clone());
             let mut outcomes = driver.run(&[world::queued(command, &self.clock)]).await;
@@ -245,6 +246,7 @@ impl Story {
             buyer.asked += 1;
             buyer.told.push(outcome);
         }
+        self.buyers.replace(buyers);
     }
 
     /// Ends everything whose time has come, as a core would.

@@ -99,7 +99,10 @@ pub struct Paid {
 
 /// Whichever provider a core was told to use.
 #[derive(Clone)]
-#[cfg_attr(test, expect(clippy::large_enum_variant, reason = "there is one a process"))]
+#[cfg_attr(
+    test,
+    expect(clippy::large_enum_variant, reason = "there is one a process")
+)]
 pub(crate) enum AnyProvider {
     Sandbox(Sandbox),
     #[cfg(test)]

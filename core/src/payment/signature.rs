@@ -100,7 +100,12 @@ mod tests {
         let signed = sign(&key, body, at);
         let rotated = format!("{signed},v1={}", "00".repeat(32));
         let seconds = Duration::from_secs;
-        type Row<'a> = (Option<&'a str>, &'a [u8], Timestamp, Result<(), BadSignature>);
+        type Row<'a> = (
+            Option<&'a str>,
+            &'a [u8],
+            Timestamp,
+            Result<(), BadSignature>,
+        );
         let rows: &[Row<'_>] = &[
             (Some(&signed), body, at, Ok(())),
             (Some(&rotated), body, at, Ok(())),
