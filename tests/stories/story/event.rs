@@ -76,7 +76,8 @@ async fn plan(core: &Origin, token: &str, file: &str, tickets: u32) -> EventId {
         "admin", "import", &path, "--core", &core, "--token", token, "--price", "4200",
     ];
     let output = parterre(&import);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
     assert!(output.status.success(), "import of {path}: {said}");
     let events = admin.events().await.expect("the list of events");
     let event = events

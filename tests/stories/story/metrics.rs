@@ -33,12 +33,4 @@ impl Metrics {
         );
         self.0.get(name).copied().unwrap_or(0.0)
     }
-
-    /// The sum of a metric over the labels that contain a text.
-    pub(crate) fn sum(&self, family: &str, label: &str) -> f64 {
-        let rows = self.0.iter();
-        rows.filter(|(name, _)| name.starts_with(family) && name.contains(label))
-            .map(|(_, value)| value)
-            .sum()
-    }
 }
