@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use parterre_core::config::{AdminToken, StoreConfig};
 use parterre_loadtest::LoadtestArgs;
@@ -108,7 +109,7 @@ pub(crate) struct Edge {
     #[arg(long, env = "PARTERRE_CLUSTER_SECRET_FILE", value_name = "FILE")]
     pub(crate) cluster_secret_file: PathBuf,
     /// Hold the feed back, for tests that need an edge which is behind.
-    #[arg(long, hide = true, value_parser = duration, default_value = "0s")]
+    #[arg(long, env = "PARTERRE_FEED_DELAY", hide = true, value_parser = duration, default_value = "0s")]
     pub(crate) feed_delay: Duration,
     #[command(flatten)]
     pub(crate) memory: Memory,
@@ -166,23 +167,24 @@ pub(crate) struct Import {
     #[command(flatten)]
     pub(crate) access: Access,
     /// Tickets of an event without seats.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, env = "PARTERRE_TICKETS", default_value_t = 100)]
     pub(crate) tickets: u32,
     /// The price of a tier that has none, in minor units.
-    #[arg(long, value_name = "P")]
+    #[arg(long, env = "PARTERRE_PRICE", value_name = "P")]
     pub(crate) price: Option<i64>,
     /// The currency where the file says none.
-    #[arg(long, default_value = "EUR")]
+    #[arg(long, env = "PARTERRE_CURRENCY", default_value = "EUR")]
     pub(crate) currency: String,
     /// The time zone of times without one, an IANA name.
-    #[arg(long, default_value = "UTC")]
+    #[arg(long, env = "PARTERRE_TZ", default_value = "UTC")]
     pub(crate) tz: String,
     /// The event of a seating plan, as the body of POST /admin/v1/events.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "PARTERRE_EVENT", value_name = "FILE")]
     pub(crate) event: Option<PathBuf>,
     /// Move every date by so many days.
     #[arg(
         long,
+        env = "PARTERRE_SHIFT_DAYS",
         default_value_t = 0,
         allow_negative_numbers = true,
         value_name = "N"
@@ -196,8 +198,8 @@ pub(crate) struct Access {
     /// The core's origin.
     #[arg(long, env = "PARTERRE_CORE", default_value = "http://127.0.0.1:8081")]
     pub(crate) core: String,
-    /// An administrator's token.
-    #[arg(long, env = "PARTERRE_TOKEN", conflicts_with = "token_file")]
+    /// An administrator's token; beats the file.
+    #[arg(long, env = "PARTERRE_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
     /// A file with an administrator's token.
     #[arg(
@@ -226,27 +228,29 @@ impl Stop {
             drop(self.0.print());
             return ExitCode::SUCCESS;
         }
-        let text = self.0.render().to_string();
-        let line = text
-            .lines()
-            .next()
-            .unwrap_or("error: the command line can't be read");
-        let tips: Vec<&str> = text
-            .lines()
-            .filter_map(|line| line.trim().strip_prefix("tip: "))
-            .collect();
-        let missing: Vec<&str> = text
-            .lines()
-            .skip(1)
-            .take_while(|line| line.starts_with("  "))
-            .map(str::trim)
-            .collect();
-        eprintln!(
-            "{} {}; see parterre --help",
-            line.trim_end(),
-            [missing.join(", "), tips.join("; ")].concat()
-        );
+        eprintln!("{}", self.line());
         ExitCode::from(2)
+    }
+
+    /// An error in one line, with what is missing and what may have been meant.
+    fn line(&self) -> String {
+        if self.0.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            return "error: a command is missing; see parterre --help".to_owned();
+        }
+        let text = self.0.render().to_string();
+        let mut lines = text.lines();
+        let first = lines.next().unwrap_or("error: it can't be read").trim_end();
+        let missing = lines
+            .take_while(|line| line.starts_with("  "))
+            .map(str::trim);
+        let tips = text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("tip: "));
+        let missing = missing.collect::<Vec<_>>().join(", ");
+        let said = [first, &missing].join(" ").trim_end().to_owned();
+        let parts = std::iter::once(said.as_str()).chain(tips);
+        let parts = parts.chain(["see parterre --help"]);
+        parts.collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -332,9 +336,7 @@ mod tests {
         let all = std::iter::once("parterre")
             .chain(arguments.iter().copied())
             .map(OsString::from);
-        parse(all)
-            .map(|cli| cli.role)
-            .map_err(|stop| stop.0.to_string())
+        parse(all).map(|cli| cli.role).map_err(|stop| stop.line())
     }
 
     #[test]
@@ -386,5 +388,40 @@ mod tests {
             ])
             .is_ok()
         );
+    }
+
+    #[test]
+    fn every_flag_has_its_environment_variable() {
+        fn check(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                let Some(long) = argument.get_long() else {
+                    continue;
+                };
+                let expected = format!("PARTERRE_{}", long.replace('-', "_").to_uppercase());
+                let name = argument.get_env().and_then(|name| name.to_str());
+                assert_eq!(name, Some(&*expected), "{} --{long}", command.get_name());
+            }
+            // The load tester has flags for one run, not settings.
+            let below = command.get_subcommands();
+            below
+                .filter(|command| command.get_name() != "loadtest")
+                .for_each(check);
+        }
+        check(&Cli::command());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_line_with_what_mends_it() {
+        for (arguments, said) in [
+            (&["core"][..], "--store"),
+            (&["standalone", "--liste", "x"], "--listen"),
+            (&["standalone", "--listen", "nowhere"], "nowhere"),
+            (&["admin"], "a command is missing"),
+            (&["edge", "--core", "http://x", "--drain", "10"], "unit"),
+        ] {
+            let line = parsed(arguments).unwrap_err();
+            assert!(line.contains(said) && !line.contains('\n'), "{line}");
+            assert!(line.starts_with("error: "), "{line}");
+        }
     }
 }

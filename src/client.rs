@@ -1,9 +1,11 @@
 //! A client of the admin API.
 
+use std::error::Error;
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -11,8 +13,14 @@ use hyper_util::rt::TokioExecutor;
 use parterre_domain::Problem;
 use serde::de::DeserializeOwned;
 
-/// How often a call is made again that a core was too busy for.
+use crate::run::Ended;
+
+const JSON: &str = "application/json";
+
+/// How often a call is made that a core was too busy for.
 const TRIES: u32 = 30;
+/// The longest wait before the next try, whatever the core asks for.
+const WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long a call may take, an upload included.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -49,11 +57,32 @@ impl Client {
 
     /// Reads.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, String> {
-        let bytes = self
-            .call(Method::GET, path, "application/json", Bytes::new())
-            .await?;
+        let bytes = self.call(Method::GET, path, JSON, Bytes::new()).await?;
         serde_json::from_slice(&bytes)
             .map_err(|error| format!("{path}: the answer can't be read: {error}"))
+    }
+
+    /// Whether the core is there and takes the token; asked once.
+    pub(crate) async fn greet(&self) -> Result<(), Ended> {
+        let path = "/admin/v1/events?limit=1";
+        let core = &self.core;
+        match self.once(&Method::GET, path, JSON, Bytes::new()).await {
+            Ok(Answer { status, .. }) if status.is_success() => Ok(()),
+            Ok(Answer { status, body, .. })
+                if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) =>
+            {
+                let said = said(&body);
+                Err(Ended::cannot(format!(
+                    "{core}: {said}; name another with --token or --token-file"
+                )))
+            }
+            Ok(Answer { status, body, .. }) => {
+                Err(Ended::cannot(format!("{core}: {status}: {}", said(&body))))
+            }
+            Err(error) => Err(Ended::cannot(format!(
+                "no core answers at {core}: {error}; start one or name another with --core"
+            ))),
+        }
     }
 
     async fn call(
@@ -64,20 +93,24 @@ impl Client {
         body: Bytes,
     ) -> Result<Bytes, String> {
         let mut last = String::new();
-        for attempt in 0..TRIES {
+        for attempt in 1..=TRIES {
+            let mut wait = Duration::from_millis(100 * u64::from(attempt.min(10)));
             match self.once(&method, path, kind, body.clone()).await {
-                Ok((status, bytes)) if status.is_success() => return Ok(bytes),
-                Ok((StatusCode::SERVICE_UNAVAILABLE, bytes)) => last = said(&bytes),
-                Ok((status, bytes)) => return Err(format!("{status}: {}", said(&bytes))),
+                Ok(answer) if answer.status.is_success() => return Ok(answer.body),
+                Ok(answer) if answer.status == StatusCode::SERVICE_UNAVAILABLE => {
+                    last = said(&answer.body);
+                    wait = answer.retry_after.unwrap_or(wait).min(WAIT_MAX);
+                }
+                Ok(answer) => return Err(format!("{}: {}", answer.status, said(&answer.body))),
                 // A call that may have been done isn't repeated: it could be done twice.
-                Err(error) if method == Method::GET || error.is_connect() => {
-                    last = error.to_string()
+                Err(error) if method == Method::GET || error.surely_not_done => {
+                    last = error.what;
                 }
                 Err(error) => return Err(format!("{path}: {error}")),
             }
-            tokio::time::sleep(Duration::from_millis(100 * u64::from(attempt + 1).min(10))).await;
+            tokio::time::sleep(wait).await;
         }
-        Err(format!("{}: {last}; is a core running there?", self.core))
+        Err(format!("{} is busy or away: {last}", self.core))
     }
 
     async fn once(
@@ -86,68 +119,95 @@ impl Client {
         path: &str,
         kind: &str,
         body: Bytes,
-    ) -> Result<(StatusCode, Bytes), CallError> {
+    ) -> Result<Answer, CallError> {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.core))
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
             .header(header::CONTENT_TYPE, kind)
-            .body(Full::from(body))?;
+            .body(Full::from(body))
+            .map_err(|error| CallError::before(&error))?;
         let answered = async {
-            let response = self.http.request(request).await?;
+            let response = self.http.request(request).await.map_err(|error| {
+                if error.is_connect() {
+                    CallError::before(&error)
+                } else {
+                    CallError::after(&error)
+                }
+            })?;
             let status = response.status();
-            Ok((status, response.into_body().collect().await?.to_bytes()))
+            let retry_after = retry_after(response.headers());
+            let body = response.into_body().collect().await;
+            Ok(Answer {
+                status,
+                retry_after,
+                body: body.map_err(|error| CallError::after(&error))?.to_bytes(),
+            })
         };
-        tokio::time::timeout(PATIENCE, answered).await?
+        tokio::time::timeout(PATIENCE, answered)
+            .await
+            .unwrap_or_else(|_| {
+                Err(CallError {
+                    what: format!("no answer within {PATIENCE:?}"),
+                    surely_not_done: false,
+                })
+            })
     }
 }
 
+/// What a core answered.
+struct Answer {
+    status: StatusCode,
+    retry_after: Option<Duration>,
+    body: Bytes,
+}
+
+/// Why there is no answer.
 #[derive(Debug)]
-enum CallError {
-    Connect(String),
-    Other(String),
+struct CallError {
+    what: String,
+    surely_not_done: bool,
 }
 
 impl CallError {
-    fn is_connect(&self) -> bool {
-        matches!(self, Self::Connect(_))
+    /// Nothing had been sent.
+    fn before(error: &dyn Error) -> Self {
+        Self {
+            what: chain(error),
+            surely_not_done: true,
+        }
     }
-}
 
-impl std::fmt::Display for CallError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Connect(what) | Self::Other(what) => f.write_str(what),
+    /// The request was under way.
+    fn after(error: &dyn Error) -> Self {
+        Self {
+            what: chain(error),
+            surely_not_done: false,
         }
     }
 }
 
-impl From<hyper_util::client::legacy::Error> for CallError {
-    fn from(error: hyper_util::client::legacy::Error) -> Self {
-        if error.is_connect() {
-            Self::Connect(error.to_string())
-        } else {
-            Self::Other(error.to_string())
-        }
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
     }
 }
 
-impl From<hyper::Error> for CallError {
-    fn from(error: hyper::Error) -> Self {
-        Self::Other(error.to_string())
+/// An error and what caused it.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
     }
+    text
 }
 
-impl From<http::Error> for CallError {
-    fn from(error: http::Error) -> Self {
-        Self::Other(error.to_string())
-    }
-}
-
-impl From<tokio::time::error::Elapsed> for CallError {
-    fn from(_: tokio::time::error::Elapsed) -> Self {
-        Self::Other(format!("no answer within {PATIENCE:?}"))
-    }
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    seconds.parse().ok().map(Duration::from_secs)
 }
 
 /// What a problem says: its detail, then each field.

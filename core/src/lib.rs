@@ -35,6 +35,7 @@ use parterre_domain::wire::feed::decode_record;
 use parterre_domain::{Rev, limits};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::{Config, Payments as PaymentsConfig};
@@ -79,7 +80,7 @@ pub async fn build(config: Config) -> Result<Core, StartError> {
     let store = AnyStore::open(&config.store)?;
     let clock = Clock::Wall;
     check_clock(&store, &clock).await?;
-    let server = http::bind(config.listen, "--listen").await?;
+    let server = http::bind(config.listen, "--listen (beside an edge: --core-listen)").await?;
     let metrics = Metrics::new().map_err(|error| StartError(error.to_string()))?;
     let layouts = Layouts::new(store.clone());
     let (lanes, running) = Lanes::start(LANES, &store, &layouts, &clock, &metrics)
@@ -169,6 +170,8 @@ impl Core {
             lanes,
         } = self;
         let drain = context.config.drain;
+        // Commands that a request left behind need some of the time as well.
+        let requests = drain * 3 / 4;
         let (stopping, stopped) = watch::channel(false);
         let mut background = JoinSet::new();
         background.spawn(
@@ -178,22 +181,33 @@ impl Core {
                 .follow(context.store.clone(), context.metrics.clone()),
         );
         background.spawn(sweeper::sweep(context.clone()));
-        background.spawn(trim::trim(context.store.clone(), context.clock.clone()));
+        background.spawn(trim::trim(
+            context.store.clone(),
+            context.clock.clone(),
+            context.metrics.clone(),
+        ));
+        let feed = context.feed.clone();
         let store = context.store.clone();
-        let served = server.run(http::router(context), told(stopped), drain);
+        let served = server.run(http::router(context), told(stopped), requests);
         let mut served = std::pin::pin!(served);
         let failed = tokio::select! {
             () = &mut served => None,
             () = stop => None,
             failure = store.failed() => Some(failure),
+            () = lanes.ended() => Some(Failure("a lane has ended; the log says why".into())),
         };
         if let Some(failure) = failed {
             return Err(failure);
         }
+        let deadline = Instant::now() + drain;
+        let left = || deadline.saturating_duration_since(Instant::now());
         stopping.send_replace(true);
         served.await;
+        if tokio::time::timeout(left(), feed.close()).await.is_err() {
+            tracing::warn!("edges were still on the feed when the time to drain was over");
+        }
         background.shutdown().await;
-        lanes.finished(drain).await;
+        lanes.finished(left()).await;
         Ok(())
     }
 }

@@ -12,6 +12,8 @@ pub struct Metrics {
     registry: Registry,
     pub requests: IntCounterVec,
     pub request_seconds: HistogramVec,
+    pub requests_in_flight: IntGauge,
+    pub reservations: IntCounterVec,
     pub commands: IntCounterVec,
     pub refusals: IntCounterVec,
     pub lane_depth: IntGauge,
@@ -20,10 +22,12 @@ pub struct Metrics {
     pub retries: IntCounterVec,
     pub replans: IntCounter,
     pub swept: IntCounterVec,
+    pub swept_late_seconds: Histogram,
     pub provider_calls: IntCounterVec,
     pub feed_edges: IntGauge,
     pub feed_resyncs: IntCounter,
     pub log_head: IntGauge,
+    pub log_bytes: IntGauge,
 }
 
 impl Metrics {
@@ -32,6 +36,7 @@ impl Metrics {
     /// # Errors
     ///
     /// When two have one name: a bug that the first start shows.
+    #[expect(clippy::too_many_lines, reason = "a list, one entry a metric")]
     pub fn new() -> Result<Self, prometheus::Error> {
         let r = Registry::new();
         Ok(Self {
@@ -46,6 +51,17 @@ impl Metrics {
                 "request_seconds",
                 "Time to answer a HTTP request.",
                 &["route"],
+            )?,
+            requests_in_flight: gauge(
+                &r,
+                "requests_in_flight",
+                "HTTP requests that are being answered.",
+            )?,
+            reservations: counters(
+                &r,
+                "reservations_total",
+                "Reservations made, or found again by a repeat.",
+                &["outcome"],
             )?,
             commands: counters(
                 &r,
@@ -86,8 +102,14 @@ impl Metrics {
             swept: counters(
                 &r,
                 "swept_total",
-                "Entries of the due index worked off, by kind.",
-                &["kind"],
+                "Entries of the due index worked on, by kind and outcome.",
+                &["kind", "outcome"],
+            )?,
+            swept_late_seconds: histogram(
+                &r,
+                "swept_late_seconds",
+                "How long after its time a due entry is taken up.",
+                powers(0.01, 2.0, 14)?,
             )?,
             provider_calls: counters(
                 &r,
@@ -106,6 +128,7 @@ impl Metrics {
                 "log_head",
                 "The number of the newest record of the log.",
             )?,
+            log_bytes: gauge(&r, "log_bytes", "Bytes of the log that are kept.")?,
             registry: r,
         })
     }

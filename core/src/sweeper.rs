@@ -1,80 +1,195 @@
 //! The sweeper: does what is due, on every core, harmlessly twice.
+//!
+//! One task owns the list of what is in work. A sweep reads the due index and queues what
+//! isn't queued yet; entries are worked off by tasks of their own, bounded in number.
+//! Those that ask a payment provider have a bound of their own, so that a provider that
+//! hangs holds up no other entry. What can't be done stays in the index for the next
+//! sweep.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use parterre_domain::command::{
     Answer, CancelStep, Command, DropUpload, Forget, Publish, TurnSale,
 };
 use parterre_domain::keys::{self, Due};
 use parterre_domain::{EventId, ReservationRecord, Timestamp, limits};
-use tokio::sync::Semaphore;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::context::Context;
 use crate::lane::Rejected;
 use crate::layouts::read;
+use crate::store::any::AnySnapshot;
 use crate::store::{Failure, Snapshot, Store};
 
-/// Entries being worked off, so that none is in work twice in one process.
-type InWork = Arc<Mutex<HashSet<(Timestamp, Due)>>>;
+/// What is due, and when it became so.
+type Entry = (Timestamp, Due);
 
-/// Sweeps for ever.
+/// Sweeps for ever. Dropping the future stops what is in work; commands that wait in a
+/// lane go on.
 pub(crate) async fn sweep(context: Context) {
-    let in_work = InWork::default();
-    let places = Arc::new(Semaphore::new(limits::SWEEPS_AT_ONCE));
+    let mut works: JoinSet<()> = JoinSet::new();
+    let mut queues = Queues::default();
+    let mut running: HashMap<Id, (Entry, Kind)> = HashMap::new();
+    let mut tick = interval(limits::SWEEP_INTERVAL);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        match due(&context).await {
-            Ok(entries) => {
-                for entry in entries {
-                    begin(&context, &in_work, &places, entry).await;
+        tokio::select! {
+            _ = tick.tick() => {
+                if let Err(failure) = gather(&context, &mut queues).await {
+                    tracing::error!(%failure, "the due index can't be read");
                 }
             }
-            Err(failure) => tracing::error!(%failure, "the due index can't be read"),
+            Some(ended) = works.join_next_with_id() => {
+                let ended = ended.map(|(id, ())| id).unwrap_or_else(broke);
+                if let Some((entry, kind)) = running.remove(&ended) {
+                    queues.ended(entry, kind);
+                }
+            }
         }
-        tokio::time::sleep(limits::SWEEP_INTERVAL).await;
+        while let Some((entry, kind)) = queues.next() {
+            let task = works.spawn(attempt(context.clone(), entry));
+            running.insert(task.id(), (entry, kind));
+        }
     }
 }
 
-async fn due(context: &Context) -> Result<Vec<(Timestamp, Due)>, Failure> {
+fn broke(error: JoinError) -> Id {
+    tracing::error!(%error, "the work on a due entry broke off");
+    error.id()
+}
+
+/// Whom an entry waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The store alone.
+    Own,
+    /// A payment provider.
+    Provider,
+}
+
+/// Entries that were read from the index and aren't done.
+#[derive(Debug, Default)]
+struct Queues {
+    known: HashSet<Entry>,
+    own: Queue,
+    provider: Queue,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<Entry>,
+    running: usize,
+}
+
+impl Queues {
+    fn of(&mut self, kind: Kind) -> (&mut Queue, usize) {
+        match kind {
+            Kind::Own => (&mut self.own, limits::SWEEPS_AT_ONCE),
+            Kind::Provider => (&mut self.provider, limits::PROVIDER_SWEEPS_AT_ONCE),
+        }
+    }
+
+    fn knows(&self, entry: &Entry) -> bool {
+        self.known.contains(entry)
+    }
+
+    /// Queues an entry, unless enough of its kind wait: then a later sweep finds it.
+    fn add(&mut self, entry: Entry, kind: Kind) {
+        let (queue, at_once) = self.of(kind);
+        if queue.waiting.len() < at_once * usize::from(limits::DUE_SHARDS) {
+            queue.waiting.push_back(entry);
+            self.known.insert(entry);
+        }
+    }
+
+    /// An entry to begin now.
+    fn next(&mut self) -> Option<(Entry, Kind)> {
+        for kind in [Kind::Own, Kind::Provider] {
+            let (queue, at_once) = self.of(kind);
+            if queue.running < at_once
+                && let Some(entry) = queue.waiting.pop_front()
+            {
+                queue.running += 1;
+                return Some((entry, kind));
+            }
+        }
+        None
+    }
+
+    fn ended(&mut self, entry: Entry, kind: Kind) {
+        self.of(kind).0.running -= 1;
+        self.known.remove(&entry);
+    }
+}
+
+/// Reads what is due and isn't queued yet, the earliest first.
+async fn gather(context: &Context, queues: &mut Queues) -> Result<(), Failure> {
     let now = context.clock.now();
     let snapshot = context.store.snapshot().await?;
-    let mut entries = Vec::new();
+    let mut found = Vec::new();
     for shard in 0..limits::DUE_SHARDS {
-        let range = keys::due_between(shard, Timestamp::from_millis(0), now);
-        let rows = snapshot.range(&range, limits::DUE_PER_SWEEP).await?;
-        entries.extend(rows.iter().filter_map(|(key, _)| keys::due_of(key)));
+        let mut range = keys::due_between(shard, Timestamp::from_millis(0), now);
+        let mut new = 0;
+        loop {
+            let rows = snapshot.range(&range, limits::DUE_PER_SWEEP).await?;
+            let entries = rows.iter().filter_map(|(key, _)| keys::due_of(key));
+            let before = found.len();
+            found.extend(entries.filter(|entry| !queues.knows(entry)));
+            new += found.len() - before;
+            match rows.last() {
+                // Beyond what is queued already there may be more.
+                Some((last, _)) if rows.len() == limits::DUE_PER_SWEEP && new < rows.len() => {
+                    range = range.after(last);
+                }
+                _ => break,
+            }
+        }
     }
-    entries.sort();
-    Ok(entries)
+    found.sort_unstable();
+    for entry in found {
+        let kind = kind(&snapshot, entry.1).await?;
+        queues.add(entry, kind);
+    }
+    Ok(())
 }
 
-async fn begin(
-    context: &Context,
-    in_work: &InWork,
-    places: &Arc<Semaphore>,
-    entry: (Timestamp, Due),
-) {
-    if !lock(in_work, |entries| entries.insert(entry)) {
-        return;
-    }
-    let Ok(place) = Arc::clone(places).acquire_owned().await else {
-        return;
-    };
-    let (context, in_work) = (context.clone(), Arc::clone(in_work));
-    tokio::spawn(async move {
-        let (due_at, due) = entry;
-        context.metrics.swept.with_label_values(&[kind(due)]).inc();
-        if let Err(rejected) = work(&context, due_at, due).await {
+async fn kind(snapshot: &AnySnapshot, due: Due) -> Result<Kind, Failure> {
+    Ok(match due {
+        Due::Outbox(_) | Due::Sandbox(_) => Kind::Provider,
+        Due::Expire(reservation) => {
+            let record: Option<ReservationRecord> =
+                read(snapshot, &keys::reservation(reservation)).await?;
+            match record.and_then(|record| record.checkout) {
+                Some(_) => Kind::Provider,
+                None => Kind::Own,
+            }
+        }
+        Due::TurnSale(_)
+        | Due::Publish(_)
+        | Due::CancelStep(_)
+        | Due::Forget(_)
+        | Due::DropUpload(_) => Kind::Own,
+    })
+}
+
+async fn attempt(context: Context, (due_at, due): Entry) {
+    let late = context.clock.now().since(due_at).as_secs_f64();
+    context.metrics.swept_late_seconds.observe(late);
+    let outcome = match work(&context, due_at, due).await {
+        Ok(()) => "done",
+        Err(Rejected::Refused(refusal)) => {
+            tracing::debug!(%refusal, ?due, "what was due is refused");
+            "refused"
+        }
+        Err(rejected) => {
             // The entry stays, and the next sweep finds it.
             tracing::warn!(%rejected, ?due, "what was due couldn't be done yet");
+            "failed"
         }
-        lock(&in_work, |entries| entries.remove(&entry));
-        drop(place);
-    });
-}
-
-fn lock<T>(in_work: &InWork, act: impl FnOnce(&mut HashSet<(Timestamp, Due)>) -> T) -> T {
-    act(&mut in_work.lock().unwrap_or_else(PoisonError::into_inner))
+    };
+    let labels = [name(due), outcome];
+    context.metrics.swept.with_label_values(&labels).inc();
 }
 
 async fn work(context: &Context, due_at: Timestamp, due: Due) -> Result<(), Rejected> {
@@ -90,9 +205,8 @@ async fn work(context: &Context, due_at: Timestamp, due: Due) -> Result<(), Reje
             due_at: Some(due_at),
         }),
         Due::Forget(reservation) => {
-            let found: Option<ReservationRecord> =
-                find(context, &keys::reservation(reservation)).await?;
-            let event = found.map_or(EventId::from_number(0), |record| record.event);
+            let found = context.payments.find(reservation).await?;
+            let event = found.map_or(NOBODY, |record| record.event);
             Command::Forget(Forget {
                 event,
                 reservation,
@@ -100,18 +214,10 @@ async fn work(context: &Context, due_at: Timestamp, due: Due) -> Result<(), Reje
             })
         }
         Due::DropUpload(upload) => {
-            let snapshot = context
-                .store
-                .snapshot()
+            let event = upload_event(context, upload)
                 .await
-                .map_err(|_| Rejected::Unavailable)?;
-            let value = snapshot
-                .get(&keys::upload_event(upload))
-                .await
-                .map_err(|_| Rejected::Unavailable)?;
-            let event = value
-                .and_then(|value| value.try_into().ok())
-                .map_or(EventId::from_number(0), EventId::from_bytes);
+                .map_err(|_| Rejected::Unavailable)?
+                .unwrap_or(NOBODY);
             Command::DropUpload(DropUpload {
                 event,
                 upload,
@@ -122,36 +228,32 @@ async fn work(context: &Context, due_at: Timestamp, due: Due) -> Result<(), Reje
     context.lanes.submit(command).await.map(drop)
 }
 
+/// Stands for the event of a record that is gone: the rule then only clears the entry.
+const NOBODY: EventId = EventId::from_number(0);
+
+async fn upload_event(
+    context: &Context,
+    upload: parterre_domain::UploadId,
+) -> Result<Option<EventId>, Failure> {
+    let snapshot = context.store.snapshot().await?;
+    let value = snapshot.get(&keys::upload_event(upload)).await?;
+    Ok(value
+        .and_then(|value| value.try_into().ok())
+        .map(EventId::from_bytes))
+}
+
 /// Step after step, until nothing of the event is left.
 async fn cancel(context: &Context, event: EventId, due_at: Timestamp) -> Result<(), Rejected> {
     loop {
-        match context
-            .lanes
-            .submit(Command::CancelStep(CancelStep { event, due_at }))
-            .await?
-            .answer
-        {
+        let step = Command::CancelStep(CancelStep { event, due_at });
+        match context.lanes.submit(step).await?.answer {
             Answer::Event(record) if record.cancelling => {}
             _ => return Ok(()),
         }
     }
 }
 
-async fn find<T: serde::de::DeserializeOwned>(
-    context: &Context,
-    key: &keys::Key,
-) -> Result<Option<T>, Rejected> {
-    let snapshot = context
-        .store
-        .snapshot()
-        .await
-        .map_err(|_| Rejected::Unavailable)?;
-    read(&snapshot, key)
-        .await
-        .map_err(|failure| Rejected::Broken(failure.0))
-}
-
-const fn kind(due: Due) -> &'static str {
+const fn name(due: Due) -> &'static str {
     match due {
         Due::Expire(_) => "expire",
         Due::TurnSale(_) => "turn_sale",
@@ -161,5 +263,51 @@ const fn kind(due: Due) -> &'static str {
         Due::Forget(_) => "forget",
         Due::DropUpload(_) => "drop_upload",
         Due::Sandbox(_) => "sandbox",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(number: usize) -> Entry {
+        let id = EventId::from_number(number as u128);
+        (Timestamp::from_millis(1), Due::TurnSale(id))
+    }
+
+    #[test]
+    fn a_provider_that_hangs_holds_up_nothing_else() {
+        let mut queues = Queues::default();
+        let many = limits::PROVIDER_SWEEPS_AT_ONCE + 1;
+        (0..many).for_each(|number| queues.add(entry(number), Kind::Provider));
+        let mut begun = 0;
+        while let Some((_, kind)) = queues.next() {
+            assert_eq!(kind, Kind::Provider);
+            begun += 1;
+        }
+        assert_eq!(begun, limits::PROVIDER_SWEEPS_AT_ONCE);
+        queues.add(entry(many), Kind::Own);
+        assert_eq!(queues.next(), Some((entry(many), Kind::Own)));
+    }
+
+    #[test]
+    fn an_entry_is_known_until_its_work_has_ended() {
+        let mut queues = Queues::default();
+        queues.add(entry(1), Kind::Own);
+        assert!(queues.knows(&entry(1)));
+        let (begun, kind) = queues.next().unwrap();
+        assert!(queues.knows(&begun));
+        assert_eq!(queues.next(), None);
+        queues.ended(begun, kind);
+        assert!(!queues.knows(&entry(1)));
+    }
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let mut queues = Queues::default();
+        (0..100_000).for_each(|number| queues.add(entry(number), Kind::Own));
+        let most = limits::SWEEPS_AT_ONCE * usize::from(limits::DUE_SHARDS);
+        assert_eq!(queues.own.waiting.len(), most);
+        assert!(!queues.knows(&entry(99_999)));
     }
 }

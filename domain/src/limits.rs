@@ -9,6 +9,14 @@ use std::time::Duration;
 pub const TICKETS_PER_EVENT: u32 = 200_000;
 /// Bytes of an upload of tickets.
 pub const UPLOAD_BYTES: usize = 64 << 20;
+/// Errors that an answer lists when an upload has many.
+pub const UPLOAD_ERRORS: usize = 100;
+/// Uploads of tickets that a core reads at once: each takes its whole body in memory, and
+/// more while it is parsed.
+pub const UPLOADS_AT_ONCE: usize = 2;
+/// How often an upload tries to get one chunk into a full lane; it pauses
+/// [`SWEEP_INTERVAL`] in between.
+pub const UPLOAD_TRIES: u32 = 120;
 /// Bytes of any other request body.
 pub const BODY_BYTES: usize = 64 << 10;
 /// Uploads that one draft may be made of.
@@ -133,6 +141,15 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 pub const READY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Entries of the due index that one core works off at once.
 pub const SWEEPS_AT_ONCE: usize = 512;
+/// Entries that ask a payment provider which one core works off at once. They are counted
+/// apart: a provider that hangs holds up no other entry.
+pub const PROVIDER_SWEEPS_AT_ONCE: usize = 128;
+/// Entries that a list looks at for one page before it answers with what it has found and
+/// where to go on.
+pub const ROWS_PER_PAGE: usize = 2_000;
+/// Stretches that trimming tells apart in the log: it drops whole ones, so it may keep
+/// this part of the bounds too much.
+pub const TRIM_STRETCHES: u32 = 512;
 /// How often the log is trimmed.
 pub const TRIM_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -148,6 +165,10 @@ pub const FEED_FRAME_BYTES: usize = 1 << 20;
 pub const FEED_RING_RECORDS: usize = 16_384;
 /// Bytes of records that a core keeps in memory for edges that resume.
 pub const FEED_RING_BYTES: usize = 64 << 20;
+/// Edges that one core feeds.
+pub const FEED_EDGES: usize = 1_024;
+/// Bytes of what an edge says on the feed.
+pub const FEED_JOIN_BYTES: usize = 1 << 10;
 /// How often a core tells its edges where the log ends.
 pub const FEED_HEARTBEAT: Duration = Duration::from_millis(250);
 /// The oldest read of the log's end that a heartbeat may rest on.

@@ -61,14 +61,29 @@ struct Desk {
     /// The feed's position as far as the cells have it; none before the first.
     position: Option<Rev>,
     loading: HashMap<EventId, Load, RandomState>,
-    watched: HashMap<EventId, (Arc<Cell>, usize), RandomState>,
+    watched: HashMap<EventId, Watched, RandomState>,
+}
+
+/// An event that somebody watches, or waits to watch.
+#[derive(Debug, Default)]
+struct Watched {
+    /// None until it is loaded.
+    cell: Option<Arc<Cell>>,
+    watchers: usize,
+}
+
+/// One watcher; leaves when dropped.
+#[derive(Debug)]
+struct Watcher {
+    cells: Cells,
+    event: EventId,
 }
 
 /// A cell that stays in memory while this is held.
 #[derive(Debug)]
 pub struct WatchedCell {
     cell: Arc<Cell>,
-    cells: Cells,
+    _watcher: Watcher,
 }
 
 impl Cells {
@@ -98,10 +113,10 @@ impl Cells {
 
     /// A cell that is held.
     pub fn peek(&self, event: EventId) -> Option<Arc<Cell>> {
-        self.inner.cache.get(&event).or_else(|| {
-            let desk = self.desk();
-            desk.watched.get(&event).map(|(cell, _)| Arc::clone(cell))
-        })
+        self.inner
+            .cache
+            .get(&event)
+            .or_else(|| self.desk().watched.get(&event)?.cell.clone())
     }
 
     /// A cell, fetched from a core if it isn't held; none when there is no such event.
@@ -126,49 +141,49 @@ impl Cells {
     ///
     /// As [`Self::load`].
     pub async fn watch(&self, event: EventId) -> Result<Option<WatchedCell>, CoreUnavailable> {
+        let watcher = self.enter(event);
         loop {
-            if let Some(watched) = self.pin(event) {
-                return Ok(Some(watched));
+            if let Some(cell) = self.watched(event) {
+                return Ok(Some(WatchedCell {
+                    cell,
+                    _watcher: watcher,
+                }));
             }
+            // A load that ends from here on leaves the cell with the watchers, whether or
+            // not there is room for it in the cache.
             if self.load(event).await?.is_none() {
                 return Ok(None);
             }
-            // A cell that was evicted at once is fetched again; the next one may stay.
-            if let Some(watched) = self.pin(event) {
-                return Ok(Some(watched));
-            }
-            tokio::task::yield_now().await;
         }
     }
 
-    fn pin(&self, event: EventId) -> Option<WatchedCell> {
-        let mut desk = self.desk();
-        let cell = match desk.watched.get_mut(&event) {
-            Some((cell, watchers)) => {
-                *watchers += 1;
-                Arc::clone(cell)
-            }
-            None => {
-                let cell = self.inner.cache.get(&event)?;
-                desk.watched.insert(event, (Arc::clone(&cell), 1));
-                cell
-            }
-        };
-        drop(desk);
-        Some(WatchedCell {
-            cell,
+    fn enter(&self, event: EventId) -> Watcher {
+        self.desk().watched.entry(event).or_default().watchers += 1;
+        Watcher {
             cells: self.clone(),
-        })
+            event,
+        }
     }
 
-    fn unpin(&self, event: EventId) {
+    /// The cell that an event's watchers share, taken from the cache if it is there.
+    fn watched(&self, event: EventId) -> Option<Arc<Cell>> {
         let mut desk = self.desk();
-        let Some((_, watchers)) = desk.watched.get_mut(&event) else {
+        let watched = desk.watched.get_mut(&event)?;
+        if watched.cell.is_none() {
+            watched.cell = self.inner.cache.get(&event);
+        }
+        watched.cell.clone()
+    }
+
+    fn leave(&self, event: EventId) {
+        let mut desk = self.desk();
+        let Some(watched) = desk.watched.get_mut(&event) else {
             return;
         };
-        *watchers -= 1;
-        if *watchers == 0
-            && let Some((cell, _)) = desk.watched.remove(&event)
+        watched.watchers -= 1;
+        if watched.watchers == 0
+            && let Some(watched) = desk.watched.remove(&event)
+            && let Some(cell) = watched.cell
         {
             // It may have been evicted while it was watched.
             self.inner.cache.insert(event, cell);
@@ -206,8 +221,7 @@ impl Cells {
             if let Some(load) = desk.loading.get_mut(&event) {
                 load.keep(&changes);
             }
-            let cell = desk.watched.get(&event).map(|(cell, _)| Arc::clone(cell));
-            if let Some(cell) = cell.or_else(|| self.inner.cache.get(&event)) {
+            if let Some(cell) = self.held(&desk, event) {
                 held.push((cell, changes));
             }
         }
@@ -223,15 +237,28 @@ impl Cells {
         let mut desk = self.desk();
         desk.position = Some(position);
         self.inner.generation.fetch_add(1, Ordering::AcqRel);
-        let watched = desk.watched.values().map(|(cell, _)| Arc::clone(cell));
+        let watched = desk
+            .watched
+            .values()
+            .filter_map(|watched| watched.cell.clone());
         let mut held: Vec<_> = watched.collect();
+        let is_watched = |event: &EventId| {
+            let watched = desk.watched.get(event);
+            watched.is_some_and(|watched| watched.cell.is_some())
+        };
         let cached = self.inner.cache.iter();
         held.extend(
             cached
-                .filter(|(event, _)| !desk.watched.contains_key(event))
+                .filter(|(event, _)| !is_watched(event))
                 .map(|(_, cell)| cell),
         );
         held
+    }
+
+    fn held(&self, desk: &Desk, event: EventId) -> Option<Arc<Cell>> {
+        let watched = desk.watched.get(&event);
+        let watched = watched.and_then(|watched| watched.cell.clone());
+        watched.or_else(|| self.inner.cache.get(&event))
     }
 
     /// Drops a cell of an event that is no more; one that is watched stays as it is.
@@ -271,8 +298,8 @@ impl std::ops::Deref for WatchedCell {
     }
 }
 
-impl Drop for WatchedCell {
+impl Drop for Watcher {
     fn drop(&mut self) {
-        self.cells.unpin(self.cell.event());
+        self.cells.leave(self.event);
     }
 }

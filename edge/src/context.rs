@@ -49,7 +49,7 @@ impl Edge {
     /// # Errors
     ///
     /// When a setting can't be used.
-    pub fn new(config: Config, background: Handle) -> Result<Arc<Self>, crate::BuildError> {
+    pub fn new(config: Config, background: Handle) -> Result<Arc<Self>, crate::BadConfig> {
         let metrics = Arc::new(Metrics::new()?);
         let catalog = Arc::<Catalog>::default();
         let freshness = Arc::new(Freshness::new(Instant::now()));

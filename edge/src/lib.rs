@@ -32,7 +32,7 @@ pub use process::{Probe, Process, StartError, build};
 
 /// Why an edge can't be made.
 #[derive(Debug, thiserror::Error)]
-pub enum BuildError {
+pub enum BadConfig {
     /// A core's origin can't be used.
     #[error(transparent)]
     Origin(#[from] cores::BadOrigin),

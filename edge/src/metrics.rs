@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
     TextEncoder,
 };
 
@@ -78,7 +78,7 @@ pub struct Metrics {
     pub feed_connects: IntCounter,
     pub feed_gaps: IntCounter,
     pub feed_resyncs: IntCounter,
-    pub feed_lag_millis: IntGauge,
+    pub feed_lag_seconds: Gauge,
     pub stale_seconds: IntGauge,
     pub catalog_events: IntGauge,
 }
@@ -144,10 +144,7 @@ impl Metrics {
                 "parterre_edge_feed_resyncs_total",
                 "Times that the edge began anew from snapshots",
             )?,
-            feed_lag_millis: gauge(
-                "parterre_edge_feed_lag_milliseconds",
-                "From a commit, by the core's clock, to its application, by the edge's",
-            )?,
+            feed_lag_seconds: feed_lag(&registry)?,
             stale_seconds: gauge(
                 "parterre_edge_stale_seconds",
                 "Seconds since the edge was known to be up to date",
@@ -199,6 +196,15 @@ fn counters(
     let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
     registry.register(Box::new(counters.clone()))?;
     Ok(counters)
+}
+
+fn feed_lag(registry: &Registry) -> Result<Gauge, prometheus::Error> {
+    let lag = Gauge::new(
+        "parterre_edge_feed_lag_seconds",
+        "From a commit, by the core's clock, to its application, by the edge's",
+    )?;
+    registry.register(Box::new(lag.clone()))?;
+    Ok(lag)
 }
 
 fn refusals(registry: &Registry) -> Result<IntCounterVec, prometheus::Error> {

@@ -17,7 +17,7 @@ use crate::{ahead, follower, shard};
 pub enum StartError {
     /// A setting can't be used.
     #[error(transparent)]
-    Config(#[from] crate::BuildError),
+    Config(#[from] crate::BadConfig),
     /// The port can't be had.
     #[error("can't listen on {0}: {1}; stop what uses the port or choose another with --listen")]
     Listen(SocketAddr, io::Error),
@@ -55,6 +55,11 @@ impl Process {
         self.address
     }
 
+    /// What all parts of it share.
+    pub fn edge(&self) -> &Arc<Edge> {
+        &self.edge
+    }
+
     /// The edge as operators see it.
     pub fn probe(&self) -> Probe {
         Probe {
@@ -69,13 +74,15 @@ impl Process {
     /// When a shard can't run.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
         let (stopping, stopped) = watch::channel(false);
+        // These go on until the shards are done, so that what is still served is current.
+        let (_going_on, never) = watch::channel(false);
         let mut background = JoinSet::new();
-        background.spawn(follower::run(Arc::clone(&self.edge), stopped.clone()));
+        background.spawn(follower::run(Arc::clone(&self.edge), never.clone()));
         background.spawn(follower::watch_freshness(
             Arc::clone(&self.edge),
-            stopped.clone(),
+            never.clone(),
         ));
-        background.spawn(ahead::run(Arc::clone(&self.edge), stopped.clone()));
+        background.spawn(ahead::run(Arc::clone(&self.edge), never));
         let stopper = tokio::spawn(async move {
             stop.await;
             stopping.send_replace(true);
@@ -108,6 +115,7 @@ impl Probe {
 
     /// The metrics in Prometheus's text format.
     pub fn metrics(&self) -> String {
+        self.edge.cells.measure();
         String::from_utf8_lossy(&self.edge.metrics.text()).into_owned()
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Item {
     pub(super) query: String,
 }
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 const PLAN: &str = "application/vnd.pretix.seating-plan+json";
 /// How far ahead a seating plan's event is when nothing says so.
 const DAYS_AHEAD: i64 = 30;
@@ -87,36 +87,6 @@ pub(super) fn plan(plan: &Value, bytes: Bytes, settings: &Settings) -> Result<It
         tickets: bytes,
         kind: PLAN,
         query,
-    })
-}
-
-/// An event file of the project's own.
-pub(super) fn own(mut file: Value, settings: &Settings) -> Result<Item, String> {
-    let mut about = file.get_mut("event").map(Value::take).unwrap_or_default();
-    if about.get("currency").is_none()
-        && let Some(object) = about.as_object_mut()
-    {
-        object.insert("currency".into(), settings.currency.to_string().into());
-    }
-    shift(&mut about, settings)?;
-    let mut tiers = file.get_mut("tiers").map(Value::take).unwrap_or_default();
-    for tier in tiers
-        .as_array_mut()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_object_mut)
-    {
-        if let Some(price) = settings.price {
-            tier.entry("price").or_insert(price.into());
-        }
-    }
-    let tickets = file.get_mut("tickets").map(Value::take).unwrap_or_default();
-    let tickets = json!({ "tiers": tiers, "tickets": tickets }).to_string();
-    Ok(Item {
-        about,
-        tickets: tickets.into(),
-        kind: JSON,
-        query: String::new(),
     })
 }
 

@@ -154,17 +154,7 @@ fn minor(decimal: &str, currency: Currency) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn settings() -> Settings {
-        Settings {
-            tickets: 2,
-            price: None,
-            currency: "EUR".parse().unwrap(),
-            tz: jiff::tz::TimeZone::get("America/Toronto").unwrap(),
-            event: None,
-            shift_days: 0,
-        }
-    }
+    use crate::import::testing::settings;
 
     fn event(change: impl Fn(&mut Value)) -> Value {
         let mut event = json!({

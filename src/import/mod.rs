@@ -2,11 +2,12 @@
 //! anybody's.
 //!
 //! Three formats are told apart by what is inside: schema.org events in JSON-LD, pretix
-//! seating plans, and this project's own event files,
-//! `{"event": {…}, "tiers": […], "tickets": […]}` with the bodies of the admin API.
+//! seating plans, and this project's own event files (`own`). Events of the first and the
+//! last may be many in one file, as an array or under `@graph`.
 
 mod item;
 mod jsonld;
+mod own;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -128,9 +129,6 @@ fn read(file: &Path, settings: &Settings) -> Result<Vec<Result<Item, String>>, E
     if value.get("zones").is_some() {
         return Ok(vec![item::plan(&value, Bytes::from(bytes), settings)]);
     }
-    if value.get("event").is_some() {
-        return Ok(vec![item::own(value, settings)]);
-    }
     let events = match value {
         Value::Array(events) => events,
         Value::Object(mut object) => match object.remove("@graph") {
@@ -143,8 +141,31 @@ fn read(file: &Path, settings: &Settings) -> Result<Vec<Result<Item, String>>, E
             )));
         }
     };
-    let items = events.iter().enumerate();
+    let items = events.into_iter().enumerate();
     Ok(items
-        .map(|(at, event)| jsonld::item(event, settings).map_err(|why| format!("item {at}: {why}")))
+        .map(|(at, event)| item_of(event, settings).map_err(|why| format!("item {at}: {why}")))
         .collect())
+}
+
+fn item_of(event: Value, settings: &Settings) -> Result<Item, String> {
+    if event.get("event").is_some() {
+        own::item(event, settings)
+    } else {
+        jsonld::item(&event, settings)
+    }
+}
+
+#[cfg(test)]
+mod testing {
+    /// Settings of an import that says as little as can be.
+    pub(super) fn settings() -> super::Settings {
+        super::Settings {
+            tickets: 2,
+            price: None,
+            currency: "EUR".parse().unwrap(),
+            tz: jiff::tz::TimeZone::get("America/Toronto").unwrap(),
+            event: None,
+            shift_days: 0,
+        }
+    }
 }

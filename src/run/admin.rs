@@ -32,6 +32,7 @@ pub(super) async fn import(args: Import) -> Result<(), Ended> {
         event: event.map_err(|error| Ended::cannot(format!("--event: {error}")))?,
         shift_days: args.shift_days,
     };
+    client.greet().await?;
     let summary = import::run(&client, &args.files, &settings).await?;
     println!("{summary}");
     if summary.is_whole() {

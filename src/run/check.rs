@@ -1,15 +1,26 @@
 //! `parterre check`.
 
-use parterre_core::clock::Clock;
+use std::path::Path;
+
+use parterre_core::config::StoreConfig;
 use parterre_core::store::any::AnyStore;
+use parterre_domain::Timestamp;
 
 use super::Ended;
 use crate::cli;
 
 pub(super) async fn run(args: cli::Check) -> Result<(), Ended> {
+    if let StoreConfig::Embedded(directory) = &args.store
+        && is_empty(directory)
+    {
+        let shown = directory.display();
+        return Err(Ended::cannot(format!(
+            "there is no store in {shown}; name the directory that a core was given"
+        )));
+    }
     let store = AnyStore::open(&args.store)?;
     // At rest nothing is overdue: what is past its time waits for a core to run.
-    let now = parterre_domain::Timestamp::from_millis(0).min(Clock::Wall.now());
+    let now = Timestamp::from_millis(0);
     let report = parterre_core::check::check(&store, now).await?;
     println!("{report}");
     if report.is_clean() {
@@ -17,4 +28,10 @@ pub(super) async fn run(args: cli::Check) -> Result<(), Ended> {
     } else {
         Err(Ended::found())
     }
+}
+
+/// Opening a store makes it, which an audit must not.
+fn is_empty(directory: &Path) -> bool {
+    let entries = directory.read_dir();
+    entries.map_or(true, |mut entries| entries.next().is_none())
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use parterre_domain::{Rev, limits};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 pub use ring::Ring;
 
@@ -24,6 +24,9 @@ use crate::store::{Failure, Store};
 pub struct Feed {
     ring: Arc<Mutex<Ring>>,
     read: Arc<watch::Sender<Read>>,
+    closing: Arc<watch::Sender<bool>>,
+    /// One for each edge that follows.
+    places: Arc<Semaphore>,
 }
 
 /// The log's end, as last read.
@@ -60,7 +63,26 @@ impl Feed {
         Ok(Self {
             ring: Arc::new(Mutex::new(Ring::new(page.head))),
             read: Arc::new(read),
+            closing: Arc::new(watch::channel(false).0),
+            places: Arc::new(Semaphore::new(limits::FEED_EDGES)),
         })
+    }
+
+    /// A place for one more edge; none when the core feeds as many as it can.
+    pub fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_owned().ok()
+    }
+
+    /// Tells every edge that the core stops, and waits until each has been told.
+    pub async fn close(&self) {
+        self.closing.send_replace(true);
+        let all = u32::try_from(limits::FEED_EDGES).unwrap_or(u32::MAX);
+        drop(self.places.acquire_many(all).await);
+    }
+
+    /// Waits until the core stops.
+    async fn closed(&self) {
+        crate::told(self.closing.subscribe()).await;
     }
 
     /// The log's end, and when it was read; wakes whoever waits for news.

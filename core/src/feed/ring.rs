@@ -96,7 +96,7 @@ impl Ring {
 }
 
 /// Records behind a position as one frame within the bound; none when there are none.
-pub fn frame(from: Rev, records: impl Iterator<Item = (Rev, Bytes)>) -> Option<FeedFrame> {
+pub(super) fn frame(from: Rev, records: impl Iterator<Item = (Rev, Bytes)>) -> Option<FeedFrame> {
     let (mut taken, mut bytes) = (Vec::new(), 0);
     for (rev, record) in records {
         bytes += record.len();

@@ -7,7 +7,8 @@ use parterre_domain::wire::feed::{FeedFrame, Join, checksum};
 use parterre_domain::{Rev, limits};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::ring::{Behind, frame};
@@ -19,15 +20,19 @@ use crate::store::any::AnyStore;
 /// How long an edge may take to say where it stands, and to take a frame.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long an edge may take to take the last frame.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// Why a connection ended.
 type Ended = Box<dyn std::error::Error + Send + Sync>;
 
-/// The settings of the feed's WebSocket.
+/// The settings of the feed's WebSocket. An edge says next to nothing.
 pub fn websocket() -> WebSocketConfig {
-    let frame = Some(4 * limits::FEED_FRAME_BYTES);
+    let said = Some(limits::FEED_JOIN_BYTES);
     WebSocketConfig::default()
-        .max_message_size(frame)
-        .max_frame_size(frame)
+        .read_buffer_size(limits::FEED_JOIN_BYTES)
+        .max_message_size(said)
+        .max_frame_size(said)
 }
 
 /// Feeds one edge until it goes away or stops reading.
@@ -40,10 +45,26 @@ pub async fn serve<S>(
     S: AsyncRead + AsyncWrite + Unpin,
 {
     metrics.feed_edges.inc();
-    if let Err(error) = converse(feed, store, metrics, &mut socket).await {
+    let ended = tokio::select! {
+        ended = converse(feed, store, metrics, &mut socket) => ended,
+        () = feed.closed() => say_goodbye(&mut socket).await,
+    };
+    if let Err(error) = ended {
         tracing::info!(%error, "an edge left the feed");
     }
     metrics.feed_edges.dec();
+}
+
+/// Tells an edge that the core stops: it joins another at once.
+async fn say_goodbye<S>(socket: &mut WebSocketStream<S>) -> Result<(), Ended>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let frame = CloseFrame {
+        code: CloseCode::Restart,
+        reason: "the core stops".into(),
+    };
+    Ok(tokio::time::timeout(GOODBYE, socket.close(Some(frame))).await??)
 }
 
 async fn converse<S>(

@@ -8,7 +8,7 @@ use parterre_domain::wire::api::{
     Availability, EventDetail, EventList, EventStatus, EventSummary, LayoutBody, Reservation,
 };
 use parterre_domain::{
-    EventId, EventRecord, Refusal, ReservationRecord, ReservationState, Slug, keys, limits,
+    EventId, EventRecord, Refusal, ReservationRecord, ReservationState, keys, limits,
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,8 @@ use crate::context::Context;
 use crate::layouts::{decode, event_in, read};
 use crate::planning::states_in;
 use crate::snapshot::{counts, event_rev, from_hex, to_hex};
-use crate::store::{Snapshot, Store};
+use crate::store::any::AnySnapshot;
+use crate::store::{Failure, Snapshot, Store};
 
 pub(super) fn routes() -> Router<Context> {
     Router::new()
@@ -42,9 +43,10 @@ impl<State> Page<State> {
     fn limit(&self) -> Result<usize, Failed> {
         match self.limit.unwrap_or(limits::DEFAULT_EVENTS_PER_PAGE) {
             limit @ 1..=limits::EVENTS_PER_PAGE => Ok(limit),
-            _ => Err(Slug::Malformed
-                .problem(format!("limit must be 1 to {}", limits::EVENTS_PER_PAGE))
-                .into()),
+            _ => {
+                let reason = format!("must be 1 to {}", limits::EVENTS_PER_PAGE);
+                Err(Refusal::invalid("limit", reason).into())
+            }
         }
     }
 
@@ -56,9 +58,7 @@ impl<State> Page<State> {
         let key = from_hex(cursor).filter(|key| range.contains(key));
         match key {
             Some(key) => Ok(range.after(&key)),
-            None => Err(Slug::Malformed
-                .problem("the cursor isn't one of this list")
-                .into()),
+            None => Err(Refusal::invalid("cursor", "isn't one of this list").into()),
         }
     }
 }
@@ -66,41 +66,54 @@ impl<State> Page<State> {
 async fn events(State(context): State<Context>, Params(page): Params<Page<EventStatus>>) -> Reply {
     let limit = page.limit()?;
     let snapshot = context.store.snapshot().await?;
-    let mut range = page.behind(keys::events())?;
+    let rows = snapshot
+        .range(&page.behind(keys::events())?, limits::ROWS_PER_PAGE)
+        .await?;
     let mut events = Vec::new();
-    loop {
-        let rows = snapshot.range(&range, limits::EVENTS_PER_PAGE).await?;
-        for (key, value) in &rows {
-            let record: EventRecord = decode(key, value)?;
-            let summary = EventSummary::new(&record, counts(&snapshot, &record).await?);
-            if page.state.is_none_or(|status| status == summary.status) {
-                events.push(summary);
-            }
-            if events.len() == limit {
-                return json(
-                    StatusCode::OK,
-                    &EventList {
-                        events,
-                        next_cursor: Some(to_hex(key)),
-                    },
-                    None,
-                );
-            }
+    for (at, (key, value)) in rows.iter().enumerate() {
+        let record: EventRecord = decode(key, value)?;
+        let summary = EventSummary::new(&record, counts(&snapshot, &record).await?);
+        if page.state.is_none_or(|status| status == summary.status) {
+            events.push(summary);
         }
-        match rows.last() {
-            Some((last, _)) if rows.len() == limits::EVENTS_PER_PAGE => range = range.after(last),
-            _ => {
-                return json(
-                    StatusCode::OK,
-                    &EventList {
-                        events,
-                        next_cursor: None,
-                    },
-                    None,
-                );
-            }
+        if events.len() == limit || at + 1 == limits::ROWS_PER_PAGE {
+            let next_cursor = next(&rows, at);
+            return json(
+                StatusCode::OK,
+                &EventList {
+                    events,
+                    next_cursor,
+                },
+                None,
+            );
         }
     }
+    let next_cursor = None;
+    json(
+        StatusCode::OK,
+        &EventList {
+            events,
+            next_cursor,
+        },
+        None,
+    )
+}
+
+/// The cursor behind the row at which a page ends; none when there is surely no more.
+fn next(rows: &[(keys::Key, Vec<u8>)], at: usize) -> Option<String> {
+    let more = at + 1 < rows.len() || rows.len() == limits::ROWS_PER_PAGE;
+    rows.get(at).filter(|_| more).map(|(key, _)| to_hex(key))
+}
+
+/// An event as administrators see it.
+#[derive(Serialize)]
+struct AdminEvent {
+    #[serde(flatten)]
+    detail: EventDetail,
+    /// While a cancelled event's reservations are being ended: how many are still to be
+    /// looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancelling: Option<usize>,
 }
 
 async fn event(State(context): State<Context>, Path(event): Path<String>) -> Reply {
@@ -109,11 +122,33 @@ async fn event(State(context): State<Context>, Path(event): Path<String>) -> Rep
         .await?
         .ok_or(Refusal::NotFound("event"))?;
     let rev = event_rev(&snapshot, record.id).await?;
-    json(
-        StatusCode::OK,
-        &EventDetail::new(&record, counts(&snapshot, &record).await?, rev),
-        Some(rev),
-    )
+    let body = AdminEvent {
+        detail: EventDetail::new(&record, counts(&snapshot, &record).await?, rev),
+        cancelling: cancelling(&snapshot, &record).await?,
+    };
+    json(StatusCode::OK, &body, Some(rev))
+}
+
+async fn cancelling(
+    snapshot: &AnySnapshot,
+    record: &EventRecord,
+) -> Result<Option<usize>, Failure> {
+    if !record.cancelling {
+        return Ok(None);
+    }
+    let mut range = keys::event_reservations(record.id);
+    if let Some(done) = snapshot.get(&keys::cancel_cursor(record.id)).await? {
+        range = range.after(&done);
+    }
+    let mut left = 0;
+    loop {
+        let rows = snapshot.range(&range, limits::ROWS_PER_READ).await?;
+        left += rows.len();
+        match rows.last() {
+            Some((last, _)) if rows.len() == limits::ROWS_PER_READ => range = range.after(last),
+            _ => return Ok(Some(left)),
+        }
+    }
 }
 
 async fn availability(State(context): State<Context>, Path(event): Path<String>) -> Reply {
@@ -158,43 +193,27 @@ async fn reservations(
         .await?
         .ok_or(Refusal::NotFound("event"))?;
     let snapshot = context.store.snapshot().await?;
-    let mut range = page.behind(keys::event_reservations(event.id))?;
-    let mut found = Vec::new();
-    loop {
-        let rows = snapshot.range(&range, limits::EVENTS_PER_PAGE).await?;
-        for (key, _) in &rows {
-            let Some(id) = keys::reservation_of(key) else {
-                continue;
-            };
-            let record: Option<ReservationRecord> = read(&snapshot, &keys::reservation(id)).await?;
-            let fits = record.filter(|record| page.state.is_none_or(|state| state == record.state));
-            found.extend(fits.map(|record| Reservation::new(&record, &event, &layout, false)));
-            if found.len() == limit {
-                let next_cursor = Some(to_hex(key));
-                return json(
-                    StatusCode::OK,
-                    &ReservationList {
-                        reservations: found,
-                        next_cursor,
-                    },
-                    None,
-                );
-            }
-        }
-        match rows.last() {
-            Some((last, _)) if rows.len() == limits::EVENTS_PER_PAGE => range = range.after(last),
-            _ => {
-                return json(
-                    StatusCode::OK,
-                    &ReservationList {
-                        reservations: found,
-                        next_cursor: None,
-                    },
-                    None,
-                );
-            }
+    let range = page.behind(keys::event_reservations(event.id))?;
+    let rows = snapshot.range(&range, limits::ROWS_PER_PAGE).await?;
+    let mut reservations = Vec::new();
+    let mut next_cursor = None;
+    for (at, (key, _)) in rows.iter().enumerate() {
+        let Some(id) = keys::reservation_of(key) else {
+            continue;
+        };
+        let record: Option<ReservationRecord> = read(&snapshot, &keys::reservation(id)).await?;
+        let fits = record.filter(|record| page.state.is_none_or(|state| state == record.state));
+        reservations.extend(fits.map(|record| Reservation::new(&record, &event, &layout, false)));
+        if reservations.len() == limit || at + 1 == limits::ROWS_PER_PAGE {
+            next_cursor = next(&rows, at);
+            break;
         }
     }
+    let list = ReservationList {
+        reservations,
+        next_cursor,
+    };
+    json(StatusCode::OK, &list, None)
 }
 
 async fn reservation(State(context): State<Context>, Path(reservation): Path<String>) -> Reply {

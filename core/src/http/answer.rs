@@ -1,13 +1,14 @@
 //! How outcomes become responses, in one place; and who may ask.
 
-use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, FromRequestParts, Query, Request, State};
+use axum::body::Bytes;
+use axum::extract::{FromRequestParts, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use parterre_domain::upload::BadUpload;
 use parterre_domain::wire::feed::SECRET_HEADER;
-use parterre_domain::{Problem, Rev, Slug, limits};
+use parterre_domain::{Problem, Refusal, Rev, Slug, Timestamp, limits};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -51,9 +52,18 @@ impl From<Rejected> for Failed {
     }
 }
 
-impl From<parterre_domain::Refusal> for Failed {
-    fn from(refusal: parterre_domain::Refusal) -> Self {
+impl From<Refusal> for Failed {
+    fn from(refusal: Refusal) -> Self {
         Self(Box::new(Problem::from(&refusal)))
+    }
+}
+
+impl From<BadUpload> for Failed {
+    fn from(bad: BadUpload) -> Self {
+        match bad {
+            BadUpload::Malformed(detail) => Slug::Malformed.problem(detail).into(),
+            BadUpload::Invalid(errors) => Refusal::Invalid(errors).into(),
+        }
     }
 }
 
@@ -78,7 +88,31 @@ impl IntoResponse for Failed {
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if status == StatusCode::UNAUTHORIZED {
+            let bearer = HeaderValue::from_static("Bearer");
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, bearer);
+        }
+        if let Some(opens_at) = self.0.opens_at {
+            response.extensions_mut().insert(OpensAt(opens_at));
+        }
         response
+    }
+}
+
+/// When what was refused can be asked for again: on the way out it becomes `Retry-After`,
+/// where there is a clock.
+#[derive(Clone, Copy, Debug)]
+struct OpensAt(Timestamp);
+
+/// Says in how many seconds to come back, on an answer that knows a time for it.
+pub(super) fn say_when(response: &mut Response, now: Timestamp) {
+    if let Some(OpensAt(at)) = response.extensions().get().copied() {
+        let seconds = at.since(now).as_millis().div_ceil(1_000).max(1);
+        let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+        let seconds = HeaderValue::from(seconds);
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
 }
 
@@ -121,20 +155,21 @@ pub(super) async fn body(request: Request, limit: usize) -> Result<Bytes, Failed
     if declared.is_some_and(|length: usize| length > limit) {
         return Err(too_large().into());
     }
-    let read = Bytes::from_request(
-        request.map(|body| Body::new(http_body_util::Limited::new(body, limit))),
-        &(),
-    );
+    // Not one of axum's extractors: they have a limit of their own.
+    let read = axum::body::to_bytes(request.into_body(), limit);
     match tokio::time::timeout(limits::BODY_TIMEOUT, read).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            Err(too_large().into())
-        }
+        Ok(Err(error)) if is_over_limit(&error) => Err(too_large().into()),
         Ok(Err(error)) => Err(Slug::Malformed
             .problem(format!("the body broke off: {error}"))
             .into()),
         Err(_) => Err(Slug::Malformed.problem("the body came too slowly").into()),
     }
+}
+
+fn is_over_limit(error: &axum::Error) -> bool {
+    let source = std::error::Error::source(error);
+    source.is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
 }
 
 /// A JSON body of a request. An empty one stands for `{}`.
@@ -213,14 +248,16 @@ pub(super) async fn cluster_only(
     request: Request,
     next: Next,
 ) -> Response {
-    let given = request
-        .headers()
-        .get(SECRET_HEADER)
-        .map_or(&b""[..], HeaderValue::as_bytes);
-    if bool::from(given.ct_eq(context.config.cluster_secret.as_bytes())) {
+    let detail = "only edges with the cluster's secret call this; ask an edge";
+    let Some(given) = request.headers().get(SECRET_HEADER) else {
+        return Failed::from(Slug::Unauthorized.problem(detail)).into_response();
+    };
+    // Digests have one length, so that not even the secret's length shows.
+    let given = Sha256::digest(given.as_bytes());
+    let own = Sha256::digest(context.config.cluster_secret.as_bytes());
+    if bool::from(given.as_slice().ct_eq(own.as_slice())) {
         next.run(request).await
     } else {
-        let detail = "only edges with the cluster's secret call this; ask an edge";
         Failed::from(Slug::Forbidden.problem(detail)).into_response()
     }
 }

@@ -34,6 +34,9 @@ async fn follow(State(context): State<Context>, mut request: Request) -> Reply {
     let accept = accept.ok_or_else(|| {
         Slug::Malformed.problem("the feed is a WebSocket; Sec-WebSocket-Key is missing")
     })?;
+    let place = context.feed.place();
+    let place =
+        place.ok_or_else(|| Slug::Busy.problem("this core feeds as many edges as it can"))?;
     let upgrade = hyper::upgrade::on(&mut request);
     // Not the whole context: a feed must not keep the lanes from ending.
     let Context {
@@ -56,6 +59,7 @@ async fn follow(State(context): State<Context>, mut request: Request) -> Reply {
             }
             Err(error) => tracing::warn!(%error, "an edge's connection couldn't be upgraded"),
         }
+        drop(place);
     });
     let headers = [
         (header::CONNECTION, HeaderValue::from_static("Upgrade")),

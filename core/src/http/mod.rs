@@ -14,6 +14,7 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use parterre_domain::Slug;
+use prometheus::IntGauge;
 use tracing::Instrument;
 
 pub(crate) use serve::{Server, bind};
@@ -72,8 +73,11 @@ async fn observe(State(context): State<Context>, request: Request, next: Next) -
         .request_seconds
         .with_label_values(&[&route])
         .start_timer();
+    let in_flight = InFlight::new(&context.metrics.requests_in_flight);
     let mut response = next.run(request).instrument(span).await.into_response();
+    drop(in_flight);
     timer.observe_duration();
+    answer::say_when(&mut response, context.clock.now());
     context
         .metrics
         .requests
@@ -81,6 +85,22 @@ async fn observe(State(context): State<Context>, request: Request, next: Next) -
         .inc();
     response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+/// Counts a request as in flight until it is answered or its client has gone.
+struct InFlight(IntGauge);
+
+impl InFlight {
+    fn new(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 /// An id that an edge handed on: short, and nothing that could spoil a log.

@@ -18,7 +18,7 @@ use subtle::ConstantTimeEq;
 use super::answer::{Failed, Reply, bearer, body, id, json, read_json};
 use crate::context::Context;
 use crate::driver::fresh;
-use crate::lane::Committed;
+use crate::lane::{Committed, Rejected};
 use crate::payment::WebhookError;
 use crate::planning::BestRequest;
 
@@ -82,15 +82,20 @@ async fn reserve(
             return Err(Refusal::invalid("tickets", "send either tickets or best").into());
         }
     };
-    created(&record, &layout, committed)
+    created(&context, &record, &layout, committed)
 }
 
-fn created(event: &EventRecord, layout: &Layout, committed: Committed) -> Reply {
-    let (Answer::Reservation(record) | Answer::Replayed(record)) = committed.answer else {
-        return Err(Slug::Internal
-            .problem("something broke; the operators have been told")
-            .into());
+fn created(context: &Context, event: &EventRecord, layout: &Layout, committed: Committed) -> Reply {
+    let (record, outcome) = match committed.answer {
+        Answer::Reservation(record) => (record, "reserved"),
+        Answer::Replayed(record) => (record, "replayed"),
+        other => return Err(Rejected::Broken(format!("reserving answered {other:?}")).into()),
     };
+    context
+        .metrics
+        .reservations
+        .with_label_values(&[outcome])
+        .inc();
     let mut response = json(
         StatusCode::CREATED,
         &Reservation::new(&record, event, layout, true),

@@ -3,18 +3,21 @@
 
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
+use bytes::Bytes;
 use parterre_domain::command::{AddTickets, Answer, Command, StageChunk};
-use parterre_domain::upload::{self, Prices, UploadError};
-use parterre_domain::wire::api::{TicketsAdded, TicketsUpload};
-use parterre_domain::{
-    EventId, EventRecord, FieldError, LayoutChunk, Refusal, Slug, Tier, UploadId, limits,
-};
+use parterre_domain::upload::{self, BadUpload, Format, Prices, Uploaded};
+use parterre_domain::wire::api::TicketsAdded;
+use parterre_domain::{EventId, EventRecord, LayoutChunk, Life, Refusal, Slug, UploadId, limits};
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 
 use super::answer::{Failed, Params, Reply, body, id, json};
 use crate::context::Context;
 use crate::driver::fresh;
-use crate::lane::Rejected;
+use crate::lane::{Committed, Rejected};
+
+/// Bodies and what is parsed from them are large, so few may be in memory at once.
+static SLOTS: Semaphore = Semaphore::const_new(limits::UPLOADS_AT_ONCE);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,141 +35,131 @@ pub(super) async fn add_tickets(
     request: Request,
 ) -> Reply {
     let event: EventId = id(&event, "event")?;
+    let prices = Prices::parse(query.price.as_deref(), query.prices.as_deref())?;
+    let format = format(&request)?;
+    let Ok(slot) = SLOTS.try_acquire() else {
+        let detail = "other uploads are being read; nothing was done";
+        return Err(Slug::Busy.problem(detail).into());
+    };
+    let record = draft(&context, event).await?;
+    let bytes = body(request, limits::UPLOAD_BYTES).await?;
+    let (uploaded, chunks) = parse(format, bytes, prices, &record).await?;
+    room(&record, &uploaded)?;
+    drop(slot);
+    let added = count(uploaded.tickets.len());
+    let committed = stage(&context, event, uploaded, chunks).await?;
+    match committed.answer {
+        Answer::Event(record) => {
+            let total = record.total;
+            let body = TicketsAdded { added, total };
+            json(StatusCode::OK, &body, Some(committed.rev))
+        }
+        other => Err(Rejected::Broken(format!("adding tickets answered {other:?}")).into()),
+    }
+}
+
+fn format(request: &Request) -> Result<Format, Failed> {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    let format = kind
+        .and_then(|kind| kind.to_str().ok())
+        .and_then(Format::of_content_type);
+    format.ok_or_else(|| {
+        let detail = "tickets come as application/json, text/csv or application/vnd.pretix.seating-plan+json";
+        Slug::UnsupportedMediaType.problem(detail).into()
+    })
+}
+
+/// An event that takes tickets. The rule checks it again; this spares an upload that
+/// can't succeed.
+async fn draft(context: &Context, event: EventId) -> Result<EventRecord, Failed> {
     let (record, _) = context
         .layouts
         .get(event)
         .await?
         .ok_or(Refusal::NotFound("event"))?;
-    let mut upload = parsed(query, request).await?;
-    let added = u32::try_from(upload.tickets.len()).unwrap_or(u32::MAX);
-    let tiers = merge(&record, std::mem::take(&mut upload.tiers))?;
-    let index = indices(&tiers, &upload)?;
-    let chunks = LayoutChunk::cut(&upload.tickets, |tier| {
-        index.get(tier).copied().unwrap_or(0)
+    let state = match record.life {
+        Life::Draft => return Ok(record),
+        Life::Scheduled { .. } => "scheduled",
+        Life::Published => "published",
+        Life::Cancelled => "cancelled",
+    };
+    let reason = "tickets are added to drafts only";
+    Err(Refusal::Conflict { state, reason }.into())
+}
+
+/// Parses and cuts on a thread that may be busy for a second.
+async fn parse(
+    format: Format,
+    bytes: Bytes,
+    prices: Prices,
+    record: &EventRecord,
+) -> Result<(Uploaded, Vec<LayoutChunk>), Failed> {
+    let own = record.tiers.clone();
+    let parsed = tokio::task::spawn_blocking(move || {
+        let uploaded = upload::read(format, &bytes, &prices, &own)?;
+        let chunks = uploaded.cut();
+        Ok::<_, BadUpload>((uploaded, chunks))
     });
-    let name = UploadId(fresh());
-    for (number, chunk) in (0..).zip(&chunks) {
-        stage(
-            &context,
-            StageChunk {
-                event,
-                upload: name,
-                number,
-                bytes: parterre_domain::encode(chunk),
-            },
-        )
-        .await?;
+    let parsed = parsed
+        .await
+        .map_err(|error| Rejected::Broken(error.to_string()))?;
+    Ok(parsed?)
+}
+
+/// That the tickets fit into the event, before a chunk of them is written.
+fn room(record: &EventRecord, uploaded: &Uploaded) -> Result<(), Refusal> {
+    let (limit, has) = (limits::TICKETS_PER_EVENT, record.total);
+    if uploaded.tickets.is_empty() {
+        return Err(Refusal::invalid("tickets", "must not be empty"));
     }
-    let sections: std::collections::HashSet<&str> = upload
-        .tickets
-        .iter()
-        .map(|ticket| ticket.section.as_str())
-        .collect();
+    if count(uploaded.tickets.len()) > limit.saturating_sub(has) {
+        let reason = format!("an event has at most {limit}; this one has {has}");
+        return Err(Refusal::invalid("tickets", reason));
+    }
+    Ok(())
+}
+
+async fn stage(
+    context: &Context,
+    event: EventId,
+    uploaded: Uploaded,
+    chunks: Vec<LayoutChunk>,
+) -> Result<Committed, Rejected> {
+    let upload = UploadId(fresh());
+    for (number, chunk) in (0..).zip(&chunks) {
+        let stage = StageChunk {
+            event,
+            upload,
+            number,
+            bytes: parterre_domain::encode(chunk),
+        };
+        patiently(context, Command::StageChunk(stage)).await?;
+    }
     let add = AddTickets {
         event,
-        upload: name,
-        chunks: u32::try_from(chunks.len()).unwrap_or(u32::MAX),
-        tickets: added,
-        sections: u32::try_from(sections.len()).unwrap_or(u32::MAX),
-        with_places: upload.tickets.iter().all(|ticket| ticket.x.is_some()),
-        tiers,
+        upload,
+        chunks: count(chunks.len()),
+        tickets: count(uploaded.tickets.len()),
+        sections: count(uploaded.sections().len()),
+        with_places: uploaded.with_places,
+        tiers: uploaded.tiers,
     };
-    match context.lanes.submit(Command::AddTickets(add)).await?.answer {
-        Answer::Event(record) => json(
-            StatusCode::OK,
-            &TicketsAdded {
-                added,
-                total: record.total,
-            },
-            None,
-        ),
-        _ => Err(Slug::Internal
-            .problem("something broke; the operators have been told")
-            .into()),
-    }
+    patiently(context, Command::AddTickets(add)).await
 }
 
-/// Stages one chunk. A full lane only means that sales go first.
-async fn stage(context: &Context, chunk: StageChunk) -> Result<(), Failed> {
-    loop {
-        match context
-            .lanes
-            .submit(Command::StageChunk(chunk.clone()))
-            .await
-        {
-            Ok(_) => return Ok(()),
-            Err(Rejected::Busy) => tokio::time::sleep(limits::SWEEP_INTERVAL).await,
-            Err(rejected) => return Err(rejected.into()),
-        }
-    }
-}
-
-async fn parsed(query: PriceQuery, request: Request) -> Result<TicketsUpload, Failed> {
-    let kind = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok())
-        .unwrap_or_default();
-    let kind = kind
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    let bytes = body(request, limits::UPLOAD_BYTES).await?;
-    let prices = Prices::parse(query.price.as_deref(), query.prices.as_deref())?;
-    let upload = match kind.as_str() {
-        "application/json" => upload::json(&bytes),
-        "text/csv" => upload::csv(&bytes, &prices),
-        "application/vnd.pretix.seating-plan+json" => upload::pretix(&bytes, &prices),
-        _ => {
-            let detail = "tickets come as application/json, text/csv or application/vnd.pretix.seating-plan+json";
-            return Err(Slug::UnsupportedMediaType.problem(detail).into());
-        }
-    };
-    upload.map_err(|error| match error {
-        UploadError::Malformed(detail) => Slug::Malformed.problem(detail).into(),
-        UploadError::Refused(refusal) => refusal.into(),
-    })
-}
-
-/// The draft's own tiers, then those that are new.
-fn merge(record: &EventRecord, new: Vec<Tier>) -> Result<Vec<Tier>, Refusal> {
-    let mut tiers = record.tiers.clone();
-    for tier in new {
-        match record.tiers.iter().find(|known| known.id == tier.id) {
-            Some(known) if *known == tier => {}
-            Some(_) => {
-                let reason = format!("tier {:?} is there with another name or price", tier.id);
-                return Err(Refusal::invalid("tiers", reason));
+/// Submits a command that may be repeated. A full lane only means that sales go first.
+async fn patiently(context: &Context, command: Command) -> Result<Committed, Rejected> {
+    for _ in 1..limits::UPLOAD_TRIES {
+        match context.lanes.submit(command.clone()).await {
+            Err(Rejected::Busy | Rejected::Unavailable | Rejected::OutcomeUnknown) => {
+                tokio::time::sleep(limits::SWEEP_INTERVAL).await;
             }
-            None => tiers.push(tier),
+            outcome => return outcome,
         }
     }
-    Ok(tiers)
+    context.lanes.submit(command).await
 }
 
-type Indices = std::collections::HashMap<String, u16>;
-
-/// Where each tier that a ticket names stands.
-fn indices(tiers: &[Tier], upload: &TicketsUpload) -> Result<Indices, Refusal> {
-    let index: Indices = (0..)
-        .zip(tiers)
-        .map(|(at, tier)| (tier.id.clone(), at))
-        .collect();
-    let unknown = (0..)
-        .zip(&upload.tickets)
-        .filter(|(_, ticket)| !index.contains_key(&ticket.tier));
-    let named = unknown.map(|(at, ticket): (usize, _)| {
-        FieldError::new(
-            format!("tickets[{at}].tier"),
-            format!("there is no tier {:?}", ticket.tier),
-        )
-    });
-    let errors: Vec<FieldError> = named.take(50).collect();
-    if errors.is_empty() {
-        Ok(index)
-    } else {
-        Err(Refusal::Invalid(errors))
-    }
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
 }

@@ -9,6 +9,8 @@ mod flow;
 pub mod page;
 mod sandbox;
 mod signature;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,6 +99,10 @@ pub struct Paid {
 
 /// Whichever provider a core was told to use.
 #[derive(Clone)]
+#[cfg_attr(
+    test,
+    expect(clippy::large_enum_variant, reason = "there is one a process")
+)]
 pub(crate) enum AnyProvider {
     Sandbox(Sandbox),
     #[cfg(test)]

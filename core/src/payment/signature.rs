@@ -100,7 +100,13 @@ mod tests {
         let signed = sign(&key, body, at);
         let rotated = format!("{signed},v1={}", "00".repeat(32));
         let seconds = Duration::from_secs;
-        let rows: &[(Option<&str>, &[u8], Timestamp, Result<(), BadSignature>)] = &[
+        type Row<'a> = (
+            Option<&'a str>,
+            &'a [u8],
+            Timestamp,
+            Result<(), BadSignature>,
+        );
+        let rows: &[Row<'_>] = &[
             (Some(&signed), body, at, Ok(())),
             (Some(&rotated), body, at, Ok(())),
             (Some(&signed), body, at + seconds(300), Ok(())),

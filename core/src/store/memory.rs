@@ -38,6 +38,8 @@ pub struct Faults {
     /// The core dies at a commit, which goes in or, as often, doesn't: the transaction's
     /// next attempt fails for good.
     pub death: f64,
+    /// Others run before a load or a commit.
+    pub pause: f64,
 }
 
 struct Shared {
@@ -76,6 +78,13 @@ impl MemoryStore {
     /// From now on these faults.
     pub fn set_faults(&self, faults: Faults) {
         self.lock().faults = faults;
+    }
+
+    async fn pause(&self) {
+        let pauses = self.lock().happens(|faults| faults.pause);
+        if pauses {
+            tokio::task::yield_now().await;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -185,6 +194,7 @@ impl Transaction for MemoryTransaction {
     }
 
     async fn load(&mut self, wants: Vec<Want>) -> Result<Vec<Loaded>, Retry> {
+        self.store.pause().await;
         if self.store.lock().happens(|faults| faults.too_old) {
             return Err(Retry::TooOld);
         }
@@ -197,6 +207,7 @@ impl Transaction for MemoryTransaction {
     }
 
     async fn commit(mut self, commit: Commit) -> Result<Rev, (Self, Retry)> {
+        self.store.pause().await;
         let mut shared = self.store.lock();
         if shared.happens(|faults| faults.conflict) || shared.conflicts(&self.loaded, self.read_at)
         {

@@ -167,7 +167,7 @@ fn check_tiers(tiers: &[Tier], errors: &mut Vec<FieldError>) {
 /// Clears an upload that no event took up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DropUpload {
-    /// Which event; the core has looked it up.
+    /// Which event, for the lane; what the upload is for is read again.
     pub event: EventId,
     /// Which upload.
     pub upload: UploadId,
@@ -178,8 +178,14 @@ pub struct DropUpload {
 impl DropUpload {
     pub(super) fn decide(&self, _now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
         overlay.clear_due(self.due_at, Due::DropUpload(self.upload));
+        let staged = overlay.get(&keys::upload_event(self.upload))?;
+        let event = staged.and_then(|event| event.as_slice().try_into().ok());
+        let Some(event) = event.map(EventId::from_bytes) else {
+            // An earlier sweep has been here: what is left of it is the event's.
+            return Ok(Answer::Done);
+        };
+        let record = overlay.event(event)?;
         overlay.clear(keys::upload_event(self.upload));
-        let record = overlay.event(self.event)?;
         let taken = record
             .is_some_and(|record| record.uploads.iter().any(|upload| upload.id == self.upload));
         if !taken {
@@ -255,6 +261,14 @@ mod tests {
             world.sweep();
             assert_eq!(world.rows.0.contains_key(&keys::chunk(UPLOAD, 0)), taken);
             assert_eq!(world.rows.range(&keys::all_due()).count(), 0);
+            // Another core sweeps the same entry, and no longer finds what it was for.
+            let again = DropUpload {
+                event: EventId::from_number(0),
+                upload: UPLOAD,
+                due_at: world.now,
+            };
+            world.run(Command::DropUpload(again)).unwrap();
+            assert_eq!(world.rows.0.contains_key(&keys::chunk(UPLOAD, 0)), taken);
             let late = world.run(Command::AddTickets(add(5, vec![tier("a", 1)])));
             assert_eq!(late.is_ok(), taken, "{late:?}");
         }

@@ -126,10 +126,13 @@ impl Command {
             | Self::ChangeEvent(_)
             | Self::Publish(_)
             | Self::TurnSale(_)
-            | Self::CancelEvent(_)
-            | Self::DropUpload(_) => vec![keys::event(self.event())],
+            | Self::CancelEvent(_) => vec![keys::event(self.event())],
             Self::StageChunk(_) => Vec::new(),
             Self::AddTickets(command) => vec![
+                keys::event(command.event),
+                keys::upload_event(command.upload),
+            ],
+            Self::DropUpload(command) => vec![
                 keys::event(command.event),
                 keys::upload_event(command.upload),
             ],

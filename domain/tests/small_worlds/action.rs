@@ -62,6 +62,8 @@ pub(crate) enum Commit {
 pub(crate) enum Wait {
     /// Until the next thing within a hold is due.
     Next,
+    /// Half a hold, so that a checkout can extend it.
+    Half,
     Hold,
     Day,
 }
@@ -88,7 +90,7 @@ impl Action {
                 _ => actions.push(sweep(NotAsked)),
             }
         }
-        actions.extend([Wait::Next, Wait::Hold, Wait::Day].map(Self::Wait));
+        actions.extend([Wait::Next, Wait::Half, Wait::Hold, Wait::Day].map(Self::Wait));
         actions
     }
 
@@ -118,7 +120,7 @@ impl Action {
             | Self::Notice(..)
             | Self::Refund(..)
             | Self::Sweep(..)
-            | Self::Wait(Wait::Next | Wait::Hold) => true,
+            | Self::Wait(Wait::Next | Wait::Half | Wait::Hold) => true,
             Self::Release(..)
             | Self::Withdraw(_)
             | Self::Restore(_)
@@ -328,6 +330,7 @@ impl World {
                     .filter(|at| *at > self.now && within.contains(at));
                 later.next()?
             }
+            Wait::Half => self.now + HOLD / 2,
             Wait::Hold => self.now + HOLD,
             Wait::Day => self.now + Duration::from_secs(24 * 3600),
         };

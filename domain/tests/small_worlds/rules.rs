@@ -8,16 +8,20 @@ use parterre_domain::keys::Key;
 use parterre_domain::state::{Overlay, Rows, Stop, Want, Write};
 use parterre_domain::{LogRecord, Refusal, Timestamp, limits};
 
+type Commanding = fn(&mut Command);
+type Reading = fn(&Command, &Key, Vec<u8>) -> Option<Vec<u8>>;
+type Writing = fn(&Command, &mut Vec<Write>, &mut LogRecord);
+
 /// Rules and how they are tampered with.
 pub(crate) struct Rules {
     /// Changes the command.
-    pub(crate) command: fn(&mut Command),
+    pub(crate) command: Commanding,
     /// Changes a row that the command reads; none hides it.
-    pub(crate) read: fn(&Command, &Key, Vec<u8>) -> Option<Vec<u8>>,
+    pub(crate) read: Reading,
     /// Edits what the command writes and tells.
-    pub(crate) written: fn(&Command, &mut Vec<Write>, &mut LogRecord),
-    /// Whether what a refused command had written stays.
-    pub(crate) keeps_refused: bool,
+    pub(crate) written: Writing,
+    /// What a refused command leaves behind.
+    pub(crate) left: fn(&Command, &Refusal) -> Vec<Write>,
 }
 
 impl Rules {
@@ -26,8 +30,26 @@ impl Rules {
         command: |_| {},
         read: |_, _, value| Some(value),
         written: |_, _, _| {},
-        keeps_refused: false,
+        left: |_, _| Vec::new(),
     };
+
+    pub(crate) fn commanding(command: Commanding) -> Self {
+        Self {
+            command,
+            ..Self::TRUE
+        }
+    }
+
+    pub(crate) fn reading(read: Reading) -> Self {
+        Self { read, ..Self::TRUE }
+    }
+
+    pub(crate) fn writing(written: Writing) -> Self {
+        Self {
+            written,
+            ..Self::TRUE
+        }
+    }
 
     /// Decides a command as the driver does, one command a transaction.
     pub(crate) fn run(
@@ -51,9 +73,7 @@ impl Rules {
                     return Ok((answer, record));
                 }
                 Err(Stop::Refused(refusal)) => {
-                    if self.keeps_refused {
-                        rows.apply(&overlay.into_writes(now).0);
-                    }
+                    rows.apply(&(self.left)(&command, &refusal));
                     return Err(refusal);
                 }
                 Err(Stop::Missing) => overlay.clear_writes(),

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use parterre_domain::wire::feed::{EventSnapshot, LayoutPage};
 use parterre_domain::{EventChange, EventId, EventRecord, Layout, LayoutChunk, Rev, limits};
 
-use super::{Cells, Desk};
+use super::Cells;
 use crate::cell::Cell;
 use crate::cores::{CoreUnavailable, Cores};
 
@@ -102,11 +102,6 @@ impl Cells {
         Ok(outcome)
     }
 
-    fn held(&self, desk: &Desk, event: EventId) -> Option<Arc<Cell>> {
-        let watched = desk.watched.get(&event).map(|(cell, _)| Arc::clone(cell));
-        watched.or_else(|| self.inner.cache.get(&event))
-    }
-
     async fn run_load(&self, event: EventId) -> Outcome {
         let sources = &self.inner.sources;
         for _ in 0..limits::SNAPSHOT_TRIES {
@@ -155,6 +150,9 @@ impl Cells {
         cell.apply(changes, Instant::now());
         self.inner.cache.insert(event, Arc::clone(&cell));
         desk.loading.remove(&event);
+        if let Some(watched) = desk.watched.get_mut(&event) {
+            watched.cell.get_or_insert_with(|| Arc::clone(&cell));
+        }
         Ok(cell)
     }
 }

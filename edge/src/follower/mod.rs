@@ -211,11 +211,9 @@ impl Follower {
         if let Some(at) = self.heartbeats.applied(*position) {
             edge.freshness.confirm(at);
         }
-        let lag = clock::now().since(newest.at).as_millis();
         let metrics = &edge.metrics;
-        metrics
-            .feed_lag_millis
-            .set(i64::try_from(lag).unwrap_or(i64::MAX));
+        let lag = clock::now().since(newest.at);
+        metrics.feed_lag_seconds.set(lag.as_secs_f64());
         metrics
             .feed_records
             .inc_by(u64::try_from(records.len()).unwrap_or(0));

@@ -157,6 +157,7 @@ async fn read(edge: &Arc<Edge>, route: Route, query: Option<&str>) -> Result<Fou
         Route::Layout(event) => (event, Kind::Layout, IMMUTABLE),
         Route::Availability(event) => (event, Kind::Availability, CHANGING),
         Route::Tickets(event) => return read_tickets(edge, event, query).await,
+        // The caller sends nothing else here.
         _ => return read_events(edge, query).await,
     };
     query::none(query)?;

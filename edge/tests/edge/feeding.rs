@@ -55,7 +55,7 @@ async fn after_a_broken_connection_the_edge_resumes_where_it_stood() {
         edge.agrees(&core, 1).await;
     }
     assert_eq!(core.state().resumes, 3);
-    assert_eq!(edge.metric(RESYNCS).await, 1.0, "the first one");
+    assert_eq!(edge.metric(RESYNCS), 1.0, "the first one");
     edge.stop().await;
 }
 
@@ -75,8 +75,8 @@ async fn a_gap_is_closed_by_snapshots() {
     core.commit(1, &[(1, Pending)]);
     core.commit(1, &[(2, Pending)]);
     edge.agrees(&core, 1).await;
-    assert_eq!(edge.metric("parterre_edge_feed_gaps_total").await, 1.0);
-    assert_eq!(edge.metric(RESYNCS).await, 2.0);
+    assert_eq!(edge.metric("parterre_edge_feed_gaps_total"), 1.0);
+    assert_eq!(edge.metric(RESYNCS), 2.0);
     assert_eq!(
         watched.rev(),
         core.letters(1).0,
@@ -217,7 +217,7 @@ async fn an_edge_that_is_held_back_is_behind_and_right() {
     let core = Core::start().await;
     core.publish(1, 1, 100);
     let delay = Duration::from_millis(300);
-    let edge = Edge::start(parterre_edge::Config {
+    let edge = Edge::start(parterre_edge::config::Config {
         feed_delay: delay,
         ..config(&[&core])
     })

@@ -120,7 +120,7 @@ async fn a_ticket_known_to_be_gone_costs_the_core_nothing() {
     assert_eq!(unmet.status(), 409);
     assert!(core.state().forwarded.is_empty());
     let refusals = r#"parterre_edge_refusals_total{reason="tickets-taken"}"#;
-    assert_eq!(edge.metric(refusals).await, 2.0);
+    assert_eq!(edge.metric(refusals), 2.0);
 
     let decided_by_the_core = [
         (r#"{"tickets": [0, 3]}"#, &[][..]),

@@ -24,7 +24,7 @@ async fn five_hundred_readers_of_a_cold_event_cost_the_core_one_fetch() {
         assert_eq!(reader.await.unwrap(), 200);
     }
     assert_eq!(core.state().snapshots_fetched[&id(1)], 1);
-    assert_eq!(edge.metric("parterre_edge_cache_loads_total").await, 1.0);
+    assert_eq!(edge.metric("parterre_edge_cache_loads_total"), 1.0);
     Arc::into_inner(edge).unwrap().stop().await;
 }
 
@@ -34,7 +34,7 @@ async fn an_edge_with_little_memory_answers_everything_right() {
     for number in 0..40 {
         core.publish(number, 1, 1_000);
     }
-    let small = parterre_edge::Config {
+    let small = parterre_edge::config::Config {
         cache_bytes: 400 << 10,
         ..config(&[&core])
     };
@@ -65,9 +65,9 @@ async fn an_edge_with_little_memory_answers_everything_right() {
         Arc::ptr_eq(&held, &watched),
         "there is one cell of an event"
     );
-    let loads = edge.metric("parterre_edge_cache_loads_total").await;
+    let loads = edge.metric("parterre_edge_cache_loads_total");
     assert!(loads > 40.0, "everything can't have fitted: {loads} loads");
-    let bytes = edge.metric("parterre_edge_cache_bytes").await;
+    let bytes = edge.metric("parterre_edge_cache_bytes");
     assert!(bytes <= f64::from(400 << 10), "{bytes}");
     drop((watched, held));
     edge.agrees(&core, 0).await;
@@ -107,5 +107,27 @@ async fn ids_that_name_nothing_cost_the_core_nothing() {
     }
     let fetched = core.state().snapshots_fetched.clone();
     assert!(fetched.keys().all(|&event| event == id(1)), "{fetched:?}");
+    edge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watched_event_that_fits_no_cache_is_kept_and_fed() {
+    let core = Core::start().await;
+    core.publish(1, 1, 10_000);
+    let tiny = parterre_edge::config::Config {
+        cache_bytes: 1 << 10,
+        ..config(&[&core])
+    };
+    let edge = Edge::start(tiny).await;
+    edge.ready().await;
+    edge.agrees(&core, 1).await;
+    let watched = edge.shared.cells.watch(id(1)).await.unwrap().unwrap();
+    let fetched = core.state().snapshots_fetched[&id(1)];
+    core.commit(1, &[(0, Sold)]);
+    edge.agrees(&core, 1).await;
+    assert_eq!(watched.rev(), core.letters(1).0);
+    assert_eq!(core.state().snapshots_fetched[&id(1)], fetched);
+    let missing = edge.shared.cells.watch(id(9)).await.unwrap();
+    assert!(missing.is_none());
     edge.stop().await;
 }

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use parterre_edge::Config;
+use parterre_edge::config::Config;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -26,7 +26,7 @@ pub(crate) type Client = WebSocketStream<TcpStream>;
 
 pub(crate) struct Edge {
     pub(crate) address: SocketAddr,
-    ops: SocketAddr,
+    probe: parterre_edge::Probe,
     pub(crate) shared: std::sync::Arc<parterre_edge::context::Edge>,
     client: legacy::Client<HttpConnector, Full<Bytes>>,
     stop: Option<oneshot::Sender<()>>,
@@ -39,7 +39,6 @@ pub(crate) fn config(cores: &[&Core]) -> Config {
     Config {
         cores: cores.iter().map(|core| core.origin()).collect(),
         listen: free,
-        ops_listen: free,
         cluster_secret: SECRET.to_owned(),
         cache_bytes: 64 << 20,
         shards: 2,
@@ -50,8 +49,8 @@ pub(crate) fn config(cores: &[&Core]) -> Config {
 
 impl Edge {
     pub(crate) async fn start(config: Config) -> Self {
-        let process = parterre_edge::build(config).await.unwrap();
-        let (address, ops) = process.addresses();
+        let process = parterre_edge::build(config).unwrap();
+        let (address, probe) = (process.address(), process.probe());
         let shared = std::sync::Arc::clone(process.edge());
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(process.run(async move {
@@ -59,7 +58,7 @@ impl Edge {
         }));
         Self {
             address,
-            ops,
+            probe,
             shared,
             client: legacy::Client::builder(TokioExecutor::new()).build_http(),
             stop: Some(stop),
@@ -75,10 +74,7 @@ impl Edge {
     }
 
     pub(crate) async fn ready(&self) {
-        until("the catalog is loaded", async || {
-            self.get_from(self.ops, "/readyz").await.status() == 200
-        })
-        .await;
+        until("the catalog is loaded", async || self.probe.ready().is_ok()).await;
     }
 
     pub(crate) async fn stop(mut self) {
@@ -97,14 +93,9 @@ impl Edge {
         Request::builder().method(method).uri(uri)
     }
 
-    async fn get_from(&self, address: SocketAddr, path: &str) -> Response<Bytes> {
-        let uri = format!("http://{address}{path}");
-        self.send(Request::get(uri).body(Full::default()).unwrap())
-            .await
-    }
-
     pub(crate) async fn get(&self, path: &str) -> Response<Bytes> {
-        self.get_from(self.address, path).await
+        let request = self.request(Method::GET, path);
+        self.send(request.body(Full::default()).unwrap()).await
     }
 
     pub(crate) async fn live(&self) -> Client {
@@ -146,9 +137,8 @@ impl Edge {
     }
 
     /// The value of a metric, its labels included in the name.
-    pub(crate) async fn metric(&self, name: &str) -> f64 {
-        let response = self.get_from(self.ops, "/metrics").await;
-        let text = String::from_utf8(response.into_body().to_vec()).unwrap();
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let text = self.probe.metrics();
         let line = text
             .lines()
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));

@@ -100,8 +100,14 @@ impl EmbeddedStore {
     /// Waits until a commit has failed and says why. The process must stop then.
     pub async fn failed(&self) -> Failure {
         let mut failed = self.shared.failed.subscribe();
-        match failed.wait_for(Option::is_some).await {
-            Ok(why) => Failure(why.clone().unwrap_or_default()),
+        // The borrow must not be held across the wait below: the future is sent between
+        // threads.
+        let why = failed
+            .wait_for(Option::is_some)
+            .await
+            .map(|why| why.clone());
+        match why {
+            Ok(why) => Failure(why.unwrap_or_default()),
             Err(_) => std::future::pending().await,
         }
     }
