@@ -53,8 +53,9 @@ impl fmt::Display for Report {
 /// # Errors
 ///
 /// When the store fails.
-pub async fn check(store: &AnyStore, now: Timestamp) -> Result<Report, Failure> {
+pub async fn check(store: &AnyStore) -> Result<Report, Failure> {
     let rows = rows(store).await?;
+    let now = newest(&rows);
     let mut report = Report {
         breaches: invariants::breaches(&rows, now),
         entries: rows.0.len(),
@@ -62,6 +63,13 @@ pub async fn check(store: &AnyStore, now: Timestamp) -> Result<Report, Failure> 
     };
     log(&rows, &mut report);
     Ok(report)
+}
+
+/// When the store was last written to: what was due after that waits for a core to run.
+fn newest(rows: &Rows) -> Timestamp {
+    let log = rows.0.range(vec![keys::LOG]..vec![keys::LOG + 1]);
+    let records = log.rev().filter_map(|(_, value)| decode_record(value).ok());
+    records.map(|record| record.at).next().unwrap_or_default()
 }
 
 /// Everything a store holds, at one version.

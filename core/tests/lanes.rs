@@ -21,7 +21,7 @@ use parterre_core::store::embedded::EmbeddedStore;
 use parterre_core::store::memory::MemoryStore;
 use parterre_core::store::{Commit, Marker, Store, Transaction};
 use parterre_domain::command::{
-    Answer, ChangeEvent, Command, EventPatch, ProviderWord, Release, SettlePayment,
+    Answer, ChangeEvent, Command, EventPatch, ProviderWord, Refund, Release, SettlePayment,
 };
 use parterre_domain::keys;
 use parterre_domain::state::{TicketRecord, Write};
@@ -379,15 +379,30 @@ async fn two_cores_sell_an_event_out_and_no_ticket_twice() {
     world::assert_log_is_whole(&store, EVENT, rows * seats).await;
 }
 
+fn settle() -> Command {
+    Command::SettlePayment(SettlePayment {
+        event: EVENT,
+        reservation: world::id(1),
+        provider: "sandbox".into(),
+        payment: PaymentId("p".into()),
+        amount: Money(PRICE),
+        currency: "EUR".parse().unwrap(),
+    })
+}
+
 #[tokio::test]
 async fn a_lane_that_a_bug_ends_is_noticed() {
     let store = on_sale(AnyStore::Memory(MemoryStore::new()), 1, 4).await;
     let core = core(&store, 1);
     core.lanes.submit(reserve(1, &[0])).await.unwrap();
-    // A state that no rule leads to: the lifecycle knows no step from here to sold.
-    let withdrawn = parterre_domain::encode(&TicketRecord::Withdrawn);
+    core.lanes.submit(settle()).await.unwrap();
+    // A state that no rule leads to: the lifecycle knows no step from here to withdrawn.
+    let pending = parterre_domain::encode(&TicketRecord::Pending {
+        reservation: world::id(1),
+        expires_at: START,
+    });
     let commit = Commit {
-        writes: vec![Write::Set(keys::ticket(EVENT, TicketId(0)), withdrawn)],
+        writes: vec![Write::Set(keys::ticket(EVENT, TicketId(0)), pending)],
         record: Bytes::from(parterre_domain::encode(&parterre_domain::LogRecord {
             at: START,
             events: Vec::new(),
@@ -398,15 +413,12 @@ async fn a_lane_that_a_bug_ends_is_noticed() {
         },
     };
     assert!(store.begin().await.unwrap().commit(commit).await.is_ok());
-    let settle = Command::SettlePayment(SettlePayment {
+    let refund = Command::Refund(Refund {
         event: EVENT,
         reservation: world::id(1),
-        provider: "sandbox".into(),
-        payment: PaymentId("p".into()),
-        amount: Money(PRICE),
-        currency: "EUR".parse().unwrap(),
+        return_to_sale: false,
     });
-    let outcome = core.lanes.submit(settle).await;
+    let outcome = core.lanes.submit(refund).await;
     assert_eq!(outcome, Err(Rejected::OutcomeUnknown));
     tokio::time::timeout(SOON, core.running.ended())
         .await

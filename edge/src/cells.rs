@@ -92,6 +92,9 @@ impl Cells {
         let evictions = sources.metrics.cache_evictions.clone();
         let cache = moka::sync::Cache::builder()
             .max_capacity(max_bytes)
+            // The default policy may refuse a newcomer when the cache is full, and a crowd
+            // at a cold event would fetch it again and again.
+            .eviction_policy(moka::policy::EvictionPolicy::lru())
             .weigher(|_, cell: &Arc<Cell>| u32::try_from(cell.weight_bytes()).unwrap_or(u32::MAX))
             .eviction_listener(move |_, _, cause| {
                 if cause.was_evicted() {

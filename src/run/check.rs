@@ -4,7 +4,6 @@ use std::path::Path;
 
 use parterre_core::config::StoreConfig;
 use parterre_core::store::any::AnyStore;
-use parterre_domain::Timestamp;
 
 use super::Ended;
 use crate::cli;
@@ -19,9 +18,7 @@ pub(super) async fn run(args: cli::Check) -> Result<(), Ended> {
         )));
     }
     let store = AnyStore::open(&args.store)?;
-    // At rest nothing is overdue: what is past its time waits for a core to run.
-    let now = Timestamp::from_millis(0);
-    let report = parterre_core::check::check(&store, now).await?;
+    let report = parterre_core::check::check(&store).await?;
     println!("{report}");
     if report.is_clean() {
         Ok(())

@@ -70,7 +70,7 @@ fn publish(overlay: &mut Overlay, record: &mut EventRecord, now: Timestamp) {
     record.life = Life::Published;
     record.phase = record.phase_at(now);
     overlay.set(keys::by_date(record.about.starts_at, record.id), Vec::new());
-    for at in turn_sale::turns(record) {
+    for at in turn_sale::turns(record).into_iter().filter(|&at| at > now) {
         overlay.put_due(at, Due::TurnSale(record.id));
     }
 }
