@@ -3,7 +3,6 @@
 mod site;
 
 use parterre_core::check::check;
-use parterre_core::clock::Clock;
 use parterre_core::config::StoreConfig;
 use parterre_core::store::any::AnyStore;
 use serde_json::{Value, json};
@@ -463,7 +462,7 @@ async fn what_was_answered_is_there_after_a_restart() {
     assert_eq!(shown.is(200).json()["id"], reservation["id"]);
     world.ended().await.unwrap();
     let store = AnyStore::open(&StoreConfig::Embedded(folder.path().to_owned())).unwrap();
-    let report = check(&store, Clock::Wall.now()).await.unwrap();
+    let report = check(&store).await.unwrap();
     assert!(report.is_clean(), "{report}");
     assert!(report.records > 3, "{report}");
 }
