@@ -133,3 +133,64 @@ fn log(rows: &Rows, report: &mut Report) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use parterre_domain::state::TicketRecord;
+    use parterre_domain::{EventChange, LogRecord};
+
+    use super::*;
+
+    const EVENT: EventId = EventId::from_number(1);
+    const TICKET: TicketId = TicketId(3);
+
+    /// A store whose log says of one ticket what these records say.
+    fn rows(records: &[(u64, TicketState)]) -> Rows {
+        let mut rows = Rows::default();
+        for (sequence, state) in records {
+            let mut change = EventChange::new(EVENT);
+            change.tickets.push((TICKET, *state));
+            let record = LogRecord {
+                at: Timestamp::from_millis(1),
+                events: vec![change],
+            };
+            let key = keys::log(Position::from_sequence(*sequence));
+            rows.0.insert(key, parterre_domain::encode(&record));
+        }
+        rows
+    }
+
+    #[test]
+    fn a_log_with_a_hole_or_another_end_than_the_tickets_is_found_out() {
+        let low = Position::from_sequence(6).0.to_vec();
+        let withdrawn = parterre_domain::encode(&TicketRecord::Withdrawn);
+        let (free, off) = (TicketState::Free, TicketState::Withdrawn);
+        let cases = [
+            ("whole", rows(&[(1, off), (2, free)]), 0),
+            ("a hole", rows(&[(1, off), (3, free)]), 1),
+            ("begins late", rows(&[(2, free)]), 1),
+            ("another end", rows(&[(1, free), (2, off)]), 1),
+            ("trimmed", rows(&[(7, free)]), 0),
+            ("the ticket agrees", rows(&[(1, off)]), 0),
+        ];
+        for (name, mut rows, expected) in cases {
+            match name {
+                "trimmed" => drop(rows.0.insert(keys::LOW_WATER.to_vec(), low.clone())),
+                "the ticket agrees" => {
+                    let key = keys::ticket(EVENT, TICKET);
+                    rows.0.insert(key, withdrawn.clone());
+                }
+                _ => {}
+            }
+            let mut report = Report::default();
+            log(&rows, &mut report);
+            assert_eq!(report.log.len(), expected, "{name}: {report}");
+        }
+        let mut report = Report::default();
+        let mut rows = rows(&[]);
+        rows.0
+            .insert(keys::log(Position::from_sequence(1)), vec![1]);
+        log(&rows, &mut report);
+        assert!(!report.is_clean(), "a record that can't be read passes");
+    }
+}

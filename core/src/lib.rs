@@ -31,8 +31,6 @@ mod trim;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use parterre_domain::wire::feed::decode_record;
-use parterre_domain::{Rev, limits};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -47,8 +45,8 @@ use crate::layouts::Layouts;
 use crate::metrics::Metrics;
 use crate::payment::Payments;
 pub use crate::probe::Probe;
+use crate::store::Failure;
 use crate::store::any::AnyStore;
-use crate::store::{Failure, Snapshot, Store};
 
 /// How many lanes the embedded store is served by: it has one writer.
 const LANES: u8 = 1;
@@ -79,7 +77,9 @@ pub struct Core {
 pub async fn build(config: Config) -> Result<Core, StartError> {
     let store = AnyStore::open(&config.store)?;
     let clock = Clock::Wall;
-    check_clock(&store, &clock).await?;
+    probe::sane_clock(&store, &clock)
+        .await
+        .map_err(|wrong| StartError(wrong.to_string()))?;
     let server = http::bind(config.listen, "--listen (beside an edge: --core-listen)").await?;
     let metrics = Metrics::new().map_err(|error| StartError(error.to_string()))?;
     let layouts = Layouts::new(store.clone());
@@ -113,36 +113,6 @@ pub async fn build(config: Config) -> Result<Core, StartError> {
     })
 }
 
-/// Refuses to start with a clock that lies before what other cores have written.
-async fn check_clock(store: &AnyStore, clock: &Clock) -> Result<(), StartError> {
-    let head = store.snapshot().await?.rev();
-    let before =
-        parterre_domain::Position::from_sequence(head.position.sequence().saturating_sub(1));
-    let page = store
-        .log_after(
-            Rev {
-                position: before,
-                ..head
-            },
-            1,
-        )
-        .await?;
-    let newest = page
-        .records
-        .last()
-        .and_then(|(_, record)| decode_record(record).ok());
-    let ahead = newest.map_or(std::time::Duration::ZERO, |record| {
-        record.at.since(clock.now())
-    });
-    if ahead > limits::CLOCK_SKEW {
-        let (ahead, limit) = (ahead.as_millis(), limits::CLOCK_SKEW.as_millis());
-        return Err(StartError(format!(
-            "the store's newest commit is {ahead} ms ahead of this machine's clock; {limit} ms are allowed: set the clock"
-        )));
-    }
-    Ok(())
-}
-
 impl Core {
     /// Where edges and administrators reach it.
     pub fn address(&self) -> SocketAddr {
@@ -153,6 +123,7 @@ impl Core {
     pub fn probe(&self) -> Probe {
         Probe {
             store: self.context.store.clone(),
+            clock: self.context.clock.clone(),
             metrics: self.context.metrics.clone(),
         }
     }

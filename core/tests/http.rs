@@ -2,7 +2,10 @@
 
 mod site;
 
+use parterre_core::check::check;
+use parterre_core::clock::Clock;
 use parterre_core::config::StoreConfig;
+use parterre_core::store::any::AnyStore;
 use serde_json::{Value, json};
 use site::{TOKEN, World, config, eventually, row};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -458,6 +461,28 @@ async fn what_was_answered_is_there_after_a_restart() {
     let path = format!("/v1/reservations/{}", reservation["id"].as_str().unwrap());
     let shown = world.edge("GET", &path).token(&reservation).send().await;
     assert_eq!(shown.is(200).json()["id"], reservation["id"]);
+    world.ended().await.unwrap();
+    let store = AnyStore::open(&StoreConfig::Embedded(folder.path().to_owned())).unwrap();
+    let report = check(&store, Clock::Wall.now()).await.unwrap();
+    assert!(report.is_clean(), "{report}");
+    assert!(report.records > 3, "{report}");
+}
+
+#[tokio::test]
+async fn a_reservation_that_nobody_pays_gives_its_tickets_back() {
+    let world = World::start().await;
+    let event = world.published_with(2, json!({"hold_seconds": 10})).await;
+    let reservation = world.reserve(&event, &[0]).await.is(201).json();
+    assert_eq!(world.states(&event).await, "pf");
+    eventually("the ticket is free again", async || {
+        (world.states(&event).await == "ff").then_some(())
+    })
+    .await;
+    let path = format!("/v1/reservations/{}", reservation["id"].as_str().unwrap());
+    let shown = world.edge("GET", &path).token(&reservation).send().await;
+    assert_eq!(shown.is(200).json()["state"], "expired");
+    let again = world.edge("DELETE", &path).token(&reservation).send().await;
+    assert_eq!(again.problem(409, "conflict")["state"], "expired");
     world.ended().await.unwrap();
 }
 

@@ -131,11 +131,15 @@ pub const CLOCK_SKEW: Duration = Duration::from_millis(250);
 
 /// Connections that a core serves at once.
 pub const CONNECTIONS_PER_CORE: usize = 4_096;
-/// How long a client may take to send a request's head.
-pub const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a client may take to send a request's head; the wait on an idle connection
+/// counts, so it must be longer than [`KEEP_ALIVE_TO_CORE`], or an edge would write to a
+/// connection that is just being closed.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of a request's head.
 pub const HEADER_BYTES: usize = 32 << 10;
-/// How long a client may take to send a request's body.
+/// How long an administrator may take to send an upload of tickets.
+pub const UPLOAD_TIMEOUT: Duration = Duration::from_secs(600);
+/// How long a client may take to send any other body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long the store may take to answer when operators ask whether the core is ready.
 pub const READY_TIMEOUT: Duration = Duration::from_secs(2);

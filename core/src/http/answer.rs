@@ -1,11 +1,14 @@
 //! How outcomes become responses, in one place; and who may ask.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequestParts, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use parterre_domain::upload::BadUpload;
 use parterre_domain::wire::feed::SECRET_HEADER;
 use parterre_domain::{Problem, Refusal, Rev, Slug, Timestamp, limits};
@@ -146,7 +149,11 @@ pub(super) fn encoded(body: &impl Serialize) -> Response {
 }
 
 /// The whole body of a request, within a bound and a time.
-pub(super) async fn body(request: Request, limit: usize) -> Result<Bytes, Failed> {
+pub(super) async fn body(
+    request: Request,
+    limit: usize,
+    patience: Duration,
+) -> Result<Bytes, Failed> {
     let too_large = || Slug::TooLarge.problem(format!("the body may have {limit} bytes"));
     let declared = request
         .headers()
@@ -155,11 +162,11 @@ pub(super) async fn body(request: Request, limit: usize) -> Result<Bytes, Failed
     if declared.is_some_and(|length: usize| length > limit) {
         return Err(too_large().into());
     }
-    // Not one of axum's extractors: they have a limit of their own.
-    let read = axum::body::to_bytes(request.into_body(), limit);
-    match tokio::time::timeout(limits::BODY_TIMEOUT, read).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) if is_over_limit(&error) => Err(too_large().into()),
+    // Not by axum's own extractor: it has a limit of its own, far below an upload's.
+    let read = Limited::new(request.into_body(), limit).collect();
+    match tokio::time::timeout(patience, read).await {
+        Ok(Ok(read)) => Ok(read.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large().into()),
         Ok(Err(error)) => Err(Slug::Malformed
             .problem(format!("the body broke off: {error}"))
             .into()),
@@ -167,14 +174,9 @@ pub(super) async fn body(request: Request, limit: usize) -> Result<Bytes, Failed
     }
 }
 
-fn is_over_limit(error: &axum::Error) -> bool {
-    let source = std::error::Error::source(error);
-    source.is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
-}
-
 /// A JSON body of a request. An empty one stands for `{}`.
 pub(super) async fn read_json<T: DeserializeOwned>(request: Request) -> Result<(T, Bytes), Failed> {
-    let bytes = body(request, limits::BODY_BYTES).await?;
+    let bytes = body(request, limits::BODY_BYTES, limits::BODY_TIMEOUT).await?;
     let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
     match serde_json::from_slice(text) {
         Ok(value) => Ok((value, bytes)),

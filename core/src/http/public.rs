@@ -168,7 +168,7 @@ async fn webhook(
     request: Request,
 ) -> Reply {
     let headers = request.headers().clone();
-    let bytes = body(request, limits::BODY_BYTES).await?;
+    let bytes = body(request, limits::BODY_BYTES, limits::BODY_TIMEOUT).await?;
     let taken: Result<(), WebhookError> =
         context.payments.webhook(&provider, &headers, &bytes).await;
     match taken {

@@ -42,7 +42,7 @@ pub(super) async fn add_tickets(
         return Err(Slug::Busy.problem(detail).into());
     };
     let record = draft(&context, event).await?;
-    let bytes = body(request, limits::UPLOAD_BYTES).await?;
+    let bytes = body(request, limits::UPLOAD_BYTES, limits::UPLOAD_TIMEOUT).await?;
     let (uploaded, chunks) = parse(format, bytes, prices, &record).await?;
     room(&record, &uploaded)?;
     drop(slot);

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
-use parterre_domain::command::{AddTickets, Answer, Command, CreateEvent, Publish, Reserve};
+use parterre_domain::command::{
+    AddTickets, Answer, Command, CreateEvent, Publish, Reserve, StageChunk,
+};
 use parterre_domain::sandbox::{Behaviour, SandboxState};
 use parterre_domain::wire::api::CheckoutRequest;
 use parterre_domain::{
@@ -15,7 +17,7 @@ use parterre_domain::{
 use super::{AnyProvider, BadSignature, Payments, WebhookError, signature};
 use crate::clock::Clock;
 use crate::config::StoreConfig;
-use crate::lane::{Lanes, Rejected};
+use crate::lane::{Lanes, Rejected, Running};
 use crate::layouts::Layouts;
 use crate::metrics::Metrics;
 use crate::store::any::AnyStore;
@@ -28,6 +30,8 @@ struct World {
     lanes: Lanes,
     store: AnyStore,
     clock: Clock,
+    /// The lanes stop when this is dropped.
+    _running: Running,
 }
 
 impl World {
@@ -37,7 +41,7 @@ impl World {
         let clock = Clock::manual(Timestamp::from_millis(1_900_000_000_000));
         let metrics = Metrics::new().unwrap();
         let layouts = Layouts::new(store.clone());
-        let (lanes, _) = Lanes::start(1, &store, &layouts, &clock, &metrics).unwrap();
+        let (lanes, running) = Lanes::start(1, &store, &layouts, &clock, &metrics).unwrap();
         let payments = Payments::sandbox(
             &lanes,
             &store,
@@ -51,6 +55,7 @@ impl World {
             lanes,
             store,
             clock,
+            _running: running,
         };
         world
             .run(Command::CreateEvent(CreateEvent {
@@ -58,9 +63,17 @@ impl World {
                 about: about(),
             }))
             .await;
+        let upload = UploadId([1; 16]);
+        let stage = StageChunk {
+            event: EVENT,
+            upload,
+            number: 0,
+            bytes: Vec::new(),
+        };
+        world.run(Command::StageChunk(stage)).await;
         let add = AddTickets {
             event: EVENT,
-            upload: UploadId([1; 16]),
+            upload,
             chunks: 1,
             tickets: 3,
             sections: 1,

@@ -9,12 +9,19 @@
 //! row's middle. Only if no row has one may a ticket be orphaned. Tickets that needn't
 //! be together are taken together if they can be, else row by row from the middle out.
 //!
+//! Tickets without row and seat are all as good as each other, and together wherever they
+//! are in one section: the first free ones are taken. They are arranged in rows of
+//! [`UNSEATED_ROW`], so that a hall for thousands who stand isn't one endless row.
+//!
 //! A plan costs one look at a number per row, and at each ticket of the rows that have
 //! enough free ones: some microseconds for an event of 60,000 tickets.
 
 use std::ops::Range;
 
 use crate::{Layout, States, TicketId, TicketState};
+
+/// Tickets without row and seat that are arranged as one row.
+const UNSEATED_ROW: usize = 256;
 
 /// What a buyer wants, with names looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +49,7 @@ pub struct Planner {
 struct Row {
     tickets: Range<usize>,
     section: u16,
+    seated: bool,
     free: usize,
 }
 
@@ -94,8 +102,8 @@ impl Planner {
             .or_else(|| self.stretch(wish, true));
         match together {
             Some(stretch) => Some(stretch.filter_map(ticket).collect()),
-            None if wish.together => None,
-            None => self.scattered(wish),
+            None if wish.together => self.unseated(wish),
+            None => self.scattered(&self.rows, wish),
         }
     }
 
@@ -103,7 +111,7 @@ impl Planner {
         let rows = self
             .rows
             .iter()
-            .filter(|row| row.free >= wish.count && row.fits(wish));
+            .filter(|row| row.seated && row.free >= wish.count && row.fits(wish));
         rows.filter_map(|row| self.stretch_in(row, wish, may_orphan))
             .next()
     }
@@ -156,13 +164,18 @@ impl Planner {
         left || right
     }
 
-    fn scattered(&self, wish: &Wish) -> Option<Vec<TicketId>> {
-        let mut taken = Vec::with_capacity(wish.count);
-        for row in self
+    /// Tickets without row and seat, all of one section.
+    fn unseated(&self, wish: &Wish) -> Option<Vec<TicketId>> {
+        let runs = self
             .rows
-            .iter()
-            .filter(|row| row.free > 0 && row.fits(wish))
-        {
+            .chunk_by(|one, next| one.seated == next.seated && one.section == next.section);
+        runs.filter(|run| run.iter().all(|row| !row.seated))
+            .find_map(|run| self.scattered(run, wish))
+    }
+
+    fn scattered(&self, rows: &[Row], wish: &Wish) -> Option<Vec<TicketId>> {
+        let mut taken = Vec::with_capacity(wish.count);
+        for row in rows.iter().filter(|row| row.free > 0 && row.fits(wish)) {
             let middle = usize::midpoint(row.tickets.start, row.tickets.end);
             let mut fitting: Vec<usize> = row
                 .tickets
@@ -195,15 +208,25 @@ impl Row {
 }
 
 fn rows(layout: &Layout, free: &[bool]) -> Vec<Row> {
+    let empty = |column: &[Box<str>], at: usize| column.get(at).is_none_or(|text| text.is_empty());
     let mut rows: Vec<Row> = Vec::new();
     for (at, &is_free) in free.iter().enumerate() {
         let section = layout.section.get(at).copied().unwrap_or(0);
+        let seated = !(empty(&layout.row, at) && empty(&layout.seat, at));
         let same = at > 0 && layout.row.get(at) == layout.row.get(at - 1);
         match rows.last_mut() {
-            Some(row) if same && row.section == section => row.tickets.end = at + 1,
+            Some(row)
+                if same
+                    && row.section == section
+                    && row.seated == seated
+                    && (seated || row.tickets.len() < UNSEATED_ROW) =>
+            {
+                row.tickets.end = at + 1;
+            }
             _ => rows.push(Row {
                 tickets: at..at + 1,
                 section,
+                seated,
                 free: 0,
             }),
         }
@@ -219,150 +242,4 @@ fn ticket(at: usize) -> Option<TicketId> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A planner of rows written as letters, `/` between rows; upper case is tier 1.
-    fn planner(rows: &str) -> Planner {
-        let mut layout = Layout {
-            sections: vec!["all".into()],
-            ..Layout::default()
-        };
-        let mut letters = String::new();
-        for (number, row) in rows.split('/').enumerate() {
-            for letter in row.chars() {
-                layout.section.push(0);
-                layout.row.push(number.to_string().into());
-                layout.seat.push("".into());
-                layout.tier.push(u16::from(letter.is_uppercase()));
-                letters.push(letter.to_ascii_lowercase());
-            }
-        }
-        Planner::new(&layout, &States::from_letters(&letters).unwrap())
-    }
-
-    fn wish(count: usize) -> Wish {
-        Wish {
-            count,
-            tier: None,
-            section: None,
-            together: true,
-        }
-    }
-
-    fn plan(rows: &str, wish: Wish) -> Option<Vec<u32>> {
-        Some(
-            planner(rows)
-                .plan(&wish)?
-                .into_iter()
-                .map(|ticket| ticket.0)
-                .collect(),
-        )
-    }
-
-    #[test]
-    fn plans_are_the_best_there_are() {
-        let any = |count| Wish {
-            together: false,
-            ..wish(count)
-        };
-        let of_tier_1 = Wish {
-            tier: Some(1),
-            ..wish(2)
-        };
-        let rows: &[(&str, Wish, Option<&[u32]>)] = &[
-            ("ffffff", wish(2), Some(&[2, 3])),
-            ("fffff", wish(2), Some(&[0, 1])),
-            ("fff/ffff", wish(2), Some(&[3, 4])),
-            ("fff", wish(2), Some(&[0, 1])),
-            ("fpf/pff", wish(2), Some(&[4, 5])),
-            ("fpf/fpf", wish(2), None),
-            ("fpf/fpf", any(3), Some(&[0, 2, 3])),
-            ("ffFF", of_tier_1, Some(&[2, 3])),
-            ("ff", wish(3), None),
-            ("ff", any(3), None),
-            ("ffff", wish(4), Some(&[0, 1, 2, 3])),
-        ];
-        for (rows, wish, expected) in rows {
-            let planned = plan(rows, *wish);
-            match (&planned, expected) {
-                (Some(planned), Some(expected)) => {
-                    let sorted = |ids: &[u32]| {
-                        let mut ids = ids.to_vec();
-                        ids.sort_unstable();
-                        ids
-                    };
-                    assert_eq!(sorted(planned), sorted(expected), "{rows} {wish:?}");
-                }
-                _ => assert_eq!(planned.as_deref(), *expected, "{rows} {wish:?}"),
-            }
-        }
-    }
-
-    /// Every row of up to nine tickets, every count: whatever is planned is free and
-    /// together, a plan is found if there is one, and none is orphaned in vain.
-    #[test]
-    fn in_every_small_row_no_ticket_is_orphaned_in_vain() {
-        for length in 1..=9_usize {
-            for bits in 0..1_u32 << length {
-                let row: String = (0..length)
-                    .map(|at| if bits >> at & 1 == 1 { 'f' } else { 'p' })
-                    .collect();
-                (1..=4).for_each(|count| check_row(&row, count));
-            }
-        }
-    }
-
-    fn check_row(row: &str, count: usize) {
-        let free: Vec<bool> = row.chars().map(|letter| letter == 'f').collect();
-        let fits = |start: usize| free[start..start + count].iter().all(|&free| free);
-        let starts: Vec<usize> = (0..=free.len().saturating_sub(count))
-            .filter(|_| count <= free.len())
-            .collect();
-        let possible: Vec<usize> = starts.into_iter().filter(|&start| fits(start)).collect();
-        let Some(planned) = plan(row, wish(count)) else {
-            assert!(possible.is_empty(), "{row} has {count} together");
-            return;
-        };
-        let start = planned[0] as usize;
-        assert!(possible.contains(&start), "{row} {count}: {planned:?}");
-        assert!(planned.windows(2).all(|pair| pair[1] == pair[0] + 1));
-        if orphans_after(&free, start, count) > orphans_before(&free) {
-            let avoidable = possible
-                .iter()
-                .any(|&start| orphans_after(&free, start, count) <= orphans_before(&free));
-            assert!(
-                !avoidable,
-                "{row} {count}: {planned:?} orphans a ticket in vain"
-            );
-        }
-    }
-
-    fn orphans_before(free: &[bool]) -> usize {
-        let is = |at: Option<usize>| at.and_then(|at| free.get(at)).copied().unwrap_or(false);
-        (0..free.len())
-            .filter(|&at| free[at] && !is(at.checked_sub(1)) && !is(Some(at + 1)))
-            .count()
-    }
-
-    fn orphans_after(free: &[bool], start: usize, count: usize) -> usize {
-        let mut after = free.to_vec();
-        after[start..start + count].fill(false);
-        orphans_before(&after)
-    }
-
-    #[test]
-    fn plans_that_mark_what_they_take_never_collide() {
-        let mut planner = planner("ffffffffff/ffffffffff/ffffffffff");
-        let mut seen = std::collections::HashSet::new();
-        for _ in 0..15 {
-            for ticket in planner.plan(&wish(2)).unwrap() {
-                assert!(planner.is_free(ticket) && seen.insert(ticket));
-                planner.set_free(ticket, false);
-            }
-        }
-        assert_eq!(planner.plan(&wish(1)), None);
-        planner.set_free(TicketId(4), true);
-        assert_eq!(planner.plan(&wish(1)), Some(vec![TicketId(4)]));
-    }
-}
+mod tests;

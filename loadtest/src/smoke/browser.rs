@@ -7,7 +7,7 @@ use std::time::Duration;
 use parterre_domain::wire::api::{
     Availability, EventDetail, EventList, EventStatus, EventSummary, LayoutBody, TicketList,
 };
-use parterre_domain::{Counts, EventId, States, TicketState};
+use parterre_domain::{Counts, EventId, Rev, States, TicketState};
 use serde::de::DeserializeOwned;
 
 use super::pages::{Page, Pages};
@@ -58,13 +58,13 @@ impl Browser {
 
     /// One visit, from the list to the tickets of an event.
     async fn visit(&mut self) -> Result<(), Broken> {
-        let Some(list) = self.list("limit=50").await? else {
+        let Some((list, rev)) = self.list("limit=50").await? else {
             return Ok(());
         };
         let Some(seen) = self.any(&list.events).cloned() else {
             return Ok(());
         };
-        self.filter(&seen).await?;
+        self.filter(&seen, rev).await?;
         // Most visits end at the run's own events: there something happens.
         let event = if self.random.u8(..4) == 0 {
             seen.id
@@ -75,10 +75,11 @@ impl Browser {
         self.event(event).await
     }
 
-    async fn list(&mut self, query: &str) -> Result<Option<EventList>, Broken> {
+    /// A list, and the feed's position that it shows.
+    async fn list(&mut self, query: &str) -> Result<Option<(EventList, Rev)>, Broken> {
         let path = format!("/v1/events?{query}");
         let list: Option<(EventList, Page)> = self.read("list", &path).await?;
-        let Some((list, _)) = list else {
+        let Some((list, page)) = list else {
             return Ok(None);
         };
         let dates: Vec<_> = list.events.iter().map(|event| event.starts_at).collect();
@@ -93,18 +94,19 @@ impl Browser {
             self.check_summary(event);
         }
         self.rest().await;
-        Ok(Some(list))
+        Ok(page.rev.map(|rev| (list, rev)))
     }
 
-    /// Filters by something that is known of an event.
-    async fn filter(&mut self, like: &EventSummary) -> Result<(), Broken> {
+    /// Filters by something that is known of an event since a position of the feed.
+    async fn filter(&mut self, like: &EventSummary, known: Rev) -> Result<(), Broken> {
         let word = like.title.split_whitespace().next().unwrap_or_default();
         let (query, field) = match self.random.u8(..3) {
             0 => (format!("category={}", encoded(&like.category)), 0),
             1 => (format!("city={}", encoded(&like.city)), 1),
             _ => (format!("q={}", encoded(word)), 2),
         };
-        let Some(list) = self.list(&format!("limit=50&{query}")).await? else {
+        let filtered = self.list(&format!("limit=50&{query}")).await?;
+        let Some((list, rev)) = filtered else {
             return Ok(());
         };
         let strays = list.events.iter().filter(|event| match field {
@@ -116,12 +118,13 @@ impl Browser {
             let id = stray.id;
             self.disagrees(format!("{query} lists {id}, which is of another"));
         }
-        if list.next_cursor.is_none() && !list.events.iter().any(|event| event.id == like.id) {
-            // It may have begun meanwhile, at most: the list starts from now.
-            if like.starts_at > crate::now() + Duration::from_secs(5) {
-                let id = like.id;
-                self.disagrees(format!("{query} doesn't list {id}, which it describes"));
-            }
+        // A list may be a little older than another; and it leaves out what has begun.
+        let must_be_there = list.next_cursor.is_none()
+            && rev >= known
+            && like.starts_at > crate::now() + Duration::from_secs(5);
+        if must_be_there && !list.events.iter().any(|event| event.id == like.id) {
+            let id = like.id;
+            self.disagrees(format!("{query} doesn't list {id}, which it describes"));
         }
         Ok(())
     }

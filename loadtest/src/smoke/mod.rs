@@ -59,6 +59,11 @@ impl Smoke {
         self.stage.numbers.counted(stage::ACKNOWLEDGED)
     }
 
+    /// Ends the selling before its time; the audit follows.
+    pub fn finish(&self) {
+        self.stage.enter(Phase::Settling);
+    }
+
     /// Runs it. Once only.
     ///
     /// # Errors
@@ -100,7 +105,7 @@ impl Smoke {
             bar.set_style(style);
         }
         let mut tick = tokio::time::interval(Duration::from_millis(250));
-        while self.stage.elapsed() < config.duration {
+        while self.stage.is_selling() && self.stage.elapsed() < config.duration {
             tick.tick().await;
             bar.set_position(self.stage.elapsed().as_secs());
             bar.set_message(self.stage.summary());

@@ -96,6 +96,9 @@ impl Watcher {
                     Ok(Heard::Message(message)) => {
                         heard_at = Instant::now();
                         self.take(&message);
+                        if self.must_ask_again(&message) {
+                            return Ended::Back(Duration::from_millis(500));
+                        }
                     }
                     Ok(Heard::Closed(code, reason)) => return self.closed(code, reason),
                     Err(Failure::Broken(broken)) => return self.lost(&broken.to_string()),
@@ -169,7 +172,9 @@ impl Watcher {
                 Ok(())
             }
             ToClient::Error { code, detail } => {
-                self.disagrees(format!("was told off: {code}: {detail}"));
+                if !self.must_ask_again(message) {
+                    self.disagrees(format!("was told off: {code}: {detail}"));
+                }
                 Ok(())
             }
             ToClient::Heartbeat { .. }
@@ -181,6 +186,14 @@ impl Watcher {
         if let Err(wrong) = taken {
             self.disagrees(wrong);
         }
+    }
+
+    /// Whether a subscription was refused only because no core answers: an edge that has
+    /// just come back doesn't hold the event yet.
+    fn must_ask_again(&self, message: &ToClient) -> bool {
+        let is_passing = |code: &str| code == "core-unavailable" || code == "busy";
+        self.stage.config.tolerate_restarts
+            && matches!(message, ToClient::Error { code, .. } if is_passing(code))
     }
 
     fn fold(

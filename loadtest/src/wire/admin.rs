@@ -2,7 +2,7 @@
 
 use http::Method;
 use parterre_domain::wire::api::{
-    Availability, EventDetail, Reservation, TicketsAdded, TicketsUpload,
+    Availability, EventDetail, EventList, EventSummary, Reservation, TicketsAdded, TicketsUpload,
 };
 use parterre_domain::{About, EventId};
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,17 @@ impl Admin {
     pub async fn turn_public(&mut self, event: EventId) -> Result<EventDetail, Failure> {
         let path = format!("/admin/v1/events/{event}/publish?urgent=true");
         self.send(Call::new(Method::POST, path), 200).await
+    }
+
+    /// The first events of the store, drafts too; at most a hundred.
+    ///
+    /// # Errors
+    ///
+    /// See [`Failure`]; a refusal counts as one.
+    pub async fn events(&mut self) -> Result<Vec<EventSummary>, Failure> {
+        let call = Call::get("/admin/v1/events?limit=100");
+        let list: EventList = self.send(call, 200).await?;
+        Ok(list.events)
     }
 
     /// The states of an event's tickets as the store has them.

@@ -233,8 +233,13 @@ impl Shared {
         Ok(changed)
     }
 
+    /// From now on nothing works; the first reason stays.
     fn fail(&self, why: String) -> Failure {
-        self.failed.send_replace(Some(why.clone()));
+        self.failed.send_if_modified(|failed| {
+            let first = failed.is_none();
+            failed.get_or_insert_with(|| why.clone());
+            first
+        });
         Failure(why)
     }
 }
@@ -266,7 +271,8 @@ impl Transaction for EmbeddedTransaction {
     async fn commit(self, commit: Commit) -> Result<Rev, (Self, Retry)> {
         let shared = Arc::clone(&self.shared);
         let Ok(mut sequence) = shared.lock() else {
-            return Err((self, Retry::Unknown));
+            // Surely not committed; beginning anew says why.
+            return Err((self, Retry::Conflict));
         };
         if *sequence != self.snapshot.rev.position.sequence() {
             return Err((self, Retry::Conflict));

@@ -1,0 +1,22 @@
+//! Acceptance stories: each starts the real binary and is a customer of it, over its
+//! public and its admin API. What they are told in is [`story`].
+//!
+//! Every story has a short form with fixed seeds, which is what runs by default. Long
+//! forms and inputs are chosen by the environment:
+//!
+//! - `PARTERRE_TEST_DATA`: the folder of real input, by default `../shared/data` beside
+//!   the project. A story that misses a file says so and makes an event of the same size.
+//! - `PARTERRE_TEST_KILLS`: how often [`crash`] kills the server; 3 by default, 50 is
+//!   the long form.
+//! - `PARTERRE_TEST_OUTAGE_SECONDS`: how long [`outage`] leaves the edge without its
+//!   core; 4 by default, 30 is the long form.
+//! - `PARTERRE_TEST_SEED`: where the randomness begins; 1 by default.
+
+mod buying;
+mod cold;
+mod crash;
+mod crowd;
+mod drain;
+mod outage;
+mod race;
+mod story;
