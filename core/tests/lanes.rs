@@ -21,12 +21,15 @@ use parterre_core::store::embedded::EmbeddedStore;
 use parterre_core::store::memory::MemoryStore;
 use parterre_core::store::{Commit, Marker, Store, Transaction};
 use parterre_domain::command::{
-    Answer, ChangeEvent, Command, EventPatch, ProviderWord, Refund, Release, SettlePayment,
+    Answer, BeginCheckout, ChangeEvent, Command, EventPatch, ProviderWord, Refund, Release,
+    SettlePayment,
 };
 use parterre_domain::keys;
 use parterre_domain::state::{TicketRecord, Write};
 use parterre_domain::wire::api::BestWish;
-use parterre_domain::{Money, PaymentId, Refusal, ReservationRecord, TicketId, Token, limits};
+use parterre_domain::{
+    Buyer, Money, PaymentId, Refusal, ReservationRecord, TicketId, Token, limits,
+};
 use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
 use tokio::task::JoinHandle;
@@ -395,6 +398,18 @@ async fn a_lane_that_a_bug_ends_is_noticed() {
     let store = on_sale(AnyStore::Memory(MemoryStore::new()), 1, 4).await;
     let core = core(&store, 1);
     core.lanes.submit(reserve(1, &[0])).await.unwrap();
+    let begin = Command::BeginCheckout(BeginCheckout {
+        event: EVENT,
+        reservation: world::id(1),
+        provider: "sandbox".into(),
+        buyer: Buyer {
+            name: "Ada".into(),
+            email: "ada@example.org".into(),
+        },
+        success_url: "https://shop.example/yes".into(),
+        cancel_url: "https://shop.example/no".into(),
+    });
+    core.lanes.submit(begin).await.unwrap();
     core.lanes.submit(settle()).await.unwrap();
     // A state that no rule leads to: the lifecycle knows no step from here to withdrawn.
     let pending = parterre_domain::encode(&TicketRecord::Pending {

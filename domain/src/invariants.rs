@@ -84,7 +84,7 @@ pub fn breaches(rows: &Rows, now: Timestamp) -> Vec<Breach> {
     audit.nothing_is_overdue(now);
     audit.payments_end_once();
     audit.paid_reservations_have_payments();
-    audit.due_index_is_complete(now);
+    audit.due_index_is_complete();
     audit.indexes_match();
     audit.cancelled_events_hold_nothing();
     audit.into_breaches()

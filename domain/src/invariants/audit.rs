@@ -8,7 +8,7 @@ use crate::keys::{self, Due};
 use crate::state::TicketRecord;
 use crate::{
     EventId, EventRecord, Life, OutboxId, PaymentOutcome, ReservationRecord, ReservationState,
-    TicketId, TicketState, Timestamp, limits,
+    SalePhase, TicketId, TicketState, Timestamp, limits,
 };
 
 pub(super) struct Audit<'a> {
@@ -170,7 +170,7 @@ impl<'a> Audit<'a> {
         }
     }
 
-    pub(super) fn due_index_is_complete(&mut self, now: Timestamp) {
+    pub(super) fn due_index_is_complete(&mut self) {
         let store = self.store;
         let events = store.events.values();
         let steps = events.clone().filter(|event| event.cancelling);
@@ -180,7 +180,7 @@ impl<'a> Audit<'a> {
             .filter(|&due| store.times_of(due).next().is_none());
         let calls = store.outbox.values();
         let missing_at = (calls.map(|call| (Due::Outbox(call.id), call.due_at)))
-            .chain(events.flat_map(|event| due_of_event(event, now)))
+            .chain(events.flat_map(due_of_event))
             .filter(|entry| !store.due.contains(entry));
         let found: Vec<String> = missing
             .map(|due| format!("{due:?} is missing"))
@@ -239,16 +239,19 @@ impl<'a> Audit<'a> {
     }
 }
 
-/// What an event needs in the due index, with the time; what is past may have been swept.
-fn due_of_event(event: &EventRecord, now: Timestamp) -> Vec<(Due, Timestamp)> {
-    match event.life {
-        Life::Draft | Life::Cancelled => Vec::new(),
-        Life::Scheduled { at } => vec![(Due::Publish(event.id), at)],
-        Life::Published => [event.sale_opens_at(), event.sale_closes_at()]
-            .into_iter()
-            .filter(|&at| at > now)
-            .map(|at| (Due::TurnSale(event.id), at))
-            .collect(),
+/// What an event needs in the due index, with the time: whatever its sale has still to
+/// turn to, however late.
+fn due_of_event(event: &EventRecord) -> Vec<(Due, Timestamp)> {
+    let turns = |times: &[Timestamp]| -> Vec<(Due, Timestamp)> {
+        let turns = times.iter().map(|&at| (Due::TurnSale(event.id), at));
+        turns.collect()
+    };
+    let (opens, closes) = (event.sale_opens_at(), event.sale_closes_at());
+    match (event.life, event.phase) {
+        (Life::Draft | Life::Cancelled, _) | (Life::Published, SalePhase::Closed) => Vec::new(),
+        (Life::Scheduled { at }, _) => vec![(Due::Publish(event.id), at)],
+        (Life::Published, SalePhase::Upcoming) => turns(&[opens, closes]),
+        (Life::Published, SalePhase::Open) => turns(&[closes]),
     }
 }
 

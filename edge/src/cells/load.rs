@@ -96,7 +96,10 @@ impl Cells {
         let cells = self.clone();
         self.inner.sources.background.spawn(async move {
             let outcome = cells.run_load(event).await;
-            cells.desk().loading.remove(&event);
+            // With a cell it is gone already, and another load may have taken its place.
+            if !matches!(outcome, Ok(Some(_))) {
+                cells.desk().loading.remove(&event);
+            }
             tell.send_replace(Some(outcome));
         });
         Ok(outcome)

@@ -170,33 +170,33 @@ impl Core {
         let record = record(number, hours, tickets);
         let mut change = EventChange::new(record.id);
         change.record = Some(Box::new(record.clone()));
-        let rev = self.state().next();
-        self.state().events.insert(
-            record.id,
-            Event {
+        self.commits(|state, rev| {
+            let event = Event {
                 states: States::all_free(tickets),
                 layout: layout(tickets),
                 record,
                 rev,
-            },
-        );
-        self.log(rev, vec![change]);
-        rev
+            };
+            state.events.insert(event.record.id, event);
+            change
+        })
     }
 
     /// Commits new states of an event's tickets.
     pub(crate) fn commit(&self, number: u32, tickets: &[(u32, TicketState)]) -> Rev {
-        let rev = self.state().next();
-        let change = self.state().change(number, tickets, rev);
-        self.log(rev, vec![change]);
-        rev
+        self.commits(|state, rev| state.change(number, tickets, rev))
     }
 
-    fn log(&self, rev: Rev, events: Vec<EventChange>) {
-        let at = Timestamp::from_millis(1);
+    /// Changes an event and logs it in one step, as a store does: no read sees half of it.
+    fn commits(&self, change: impl FnOnce(&mut State, Rev) -> EventChange) -> Rev {
+        let mut state = self.state();
+        let rev = state.next();
+        let (at, events) = (Timestamp::from_millis(1), vec![change(&mut state, rev)]);
         let encoded = parterre_domain::encode(&LogRecord { at, events });
-        self.state().log.push((rev, encoded.into()));
+        state.log.push((rev, encoded.into()));
+        drop(state);
         self.world.news.send_modify(|version| *version += 1);
+        rev
     }
 
     /// Leaves the next records out of the feed, once.

@@ -24,6 +24,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::task::JoinSet;
 
 pub use config::SmokeConfig;
+pub(crate) use organiser::{about, upload};
 pub use report::Report;
 
 use crate::wire::Failure;

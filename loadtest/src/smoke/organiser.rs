@@ -81,7 +81,8 @@ impl Organiser {
     }
 }
 
-fn about(number: usize, seed: u64, hold_seconds: u32) -> Result<About, Failure> {
+/// What there is to say of the run's `number`-th event.
+pub(crate) fn about(number: usize, seed: u64, hold_seconds: u32) -> Result<About, Failure> {
     let currency: Currency = "EUR"
         .parse()
         .map_err(|error| Failure::Odd(format!("EUR: {error}")))?;
