@@ -87,6 +87,15 @@ pub enum Life {
     Published,
     /// Everybody sees that it won't take place; nothing of it is sold.
     Cancelled,
+    /// A draft that was cancelled: nobody has seen it, and nobody will.
+    Dropped,
+}
+
+impl Life {
+    /// Whether it won't take place.
+    pub fn is_cancelled(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Dropped)
+    }
 }
 
 /// Where a published event's sale stands.
@@ -109,6 +118,8 @@ pub struct Upload {
     pub chunks: u32,
     /// How many tickets are in them.
     pub tickets: u32,
+    /// How many sections the tickets name.
+    pub sections: u32,
 }
 
 /// Names one upload of tickets.
@@ -120,7 +131,7 @@ impl EventRecord {
     pub fn is_public(&self) -> bool {
         match self.life {
             Life::Published | Life::Cancelled => true,
-            Life::Draft | Life::Scheduled { .. } => false,
+            Life::Draft | Life::Scheduled { .. } | Life::Dropped => false,
         }
     }
 

@@ -81,7 +81,7 @@ async fn draft(context: &Context, event: EventId) -> Result<EventRecord, Failed>
         Life::Draft => return Ok(record),
         Life::Scheduled { .. } => "scheduled",
         Life::Published => "published",
-        Life::Cancelled => "cancelled",
+        Life::Cancelled | Life::Dropped => "cancelled",
     };
     let reason = "tickets are added to drafts only";
     Err(Refusal::Conflict { state, reason }.into())

@@ -74,6 +74,7 @@ impl AddTickets {
             id: self.upload,
             chunks: self.chunks,
             tickets: self.tickets,
+            sections: self.sections,
         });
         record.total += self.tickets;
         record.tiers.clone_from(&self.tiers);
@@ -100,13 +101,12 @@ impl AddTickets {
                 format!("a draft takes at most {limit} uploads"),
             ));
         }
-        if usize::try_from(self.sections)
-            .is_ok_and(|sections| sections > limits::SECTIONS_PER_EVENT)
-        {
-            let limit = limits::SECTIONS_PER_EVENT;
+        let has: u32 = record.uploads.iter().map(|upload| upload.sections).sum();
+        let limit = u32::try_from(limits::SECTIONS_PER_EVENT).unwrap_or(u32::MAX);
+        if self.sections > limit.saturating_sub(has) {
             errors.push(FieldError::new(
                 "tickets",
-                format!("an event has at most {limit} sections"),
+                format!("an event's uploads name at most {limit} sections; this one's have {has}"),
             ));
         }
         if !self.tiers.starts_with(&record.tiers) {
@@ -129,7 +129,7 @@ fn drafts_only(life: Life) -> Result<(), Refusal> {
         Life::Draft => return Ok(()),
         Life::Scheduled { .. } => "scheduled",
         Life::Published => "published",
-        Life::Cancelled => "cancelled",
+        Life::Cancelled | Life::Dropped => "cancelled",
     };
     Err(Refusal::Conflict {
         state,
@@ -231,6 +231,25 @@ mod tests {
             match world.run(Command::AddTickets(add(tickets, tiers))) {
                 Err(Refusal::Invalid(errors)) => assert_eq!(errors[0].field, field),
                 other => panic!("{field}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn sections_are_counted_over_all_uploads() {
+        let limit = u32::try_from(limits::SECTIONS_PER_EVENT).unwrap();
+        let second = UploadId([8; 16]);
+        for (sections, fits) in [(1, true), (2, false)] {
+            let mut world = World::draft();
+            for (upload, sections) in [(UPLOAD, limit - 1), (second, sections)] {
+                world.stage(upload);
+                let add = AddTickets {
+                    upload,
+                    sections,
+                    ..add(5, vec![tier("a", 1)])
+                };
+                let added = world.run(Command::AddTickets(add));
+                assert_eq!(added.is_ok(), upload == UPLOAD || fits, "{added:?}");
             }
         }
     }

@@ -4,8 +4,8 @@ use super::{Answer, about, cancel_event, end_reservation, reserve};
 use crate::keys::Due;
 use crate::state::{Decision, Overlay, TicketRecord};
 use crate::{
-    Buyer, Checkout, EventId, Life, Refusal, ReservationId, ReservationRecord, ReservationState,
-    Session, Timestamp,
+    Buyer, Checkout, EventId, Refusal, ReservationId, ReservationRecord, ReservationState, Session,
+    Timestamp,
 };
 
 /// Commits the intent to open a session at the provider, and holds the tickets once
@@ -31,7 +31,7 @@ impl BeginCheckout {
         let mut record = end_reservation::reservation(overlay, self.reservation)?;
         let event = about::event(overlay, record.event)?;
         payable(&record, now)?;
-        if event.life == Life::Cancelled {
+        if event.life.is_cancelled() {
             return Err(Refusal::NotOnSale {
                 opens_at: None,
                 reason: "the event is cancelled",

@@ -19,21 +19,20 @@ pub struct CancelEvent {
 impl CancelEvent {
     pub(super) fn decide(&self, now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
         let mut record = about::event(overlay, self.event)?;
-        let before = std::mem::replace(&mut record.life, Life::Cancelled);
-        match before {
+        match record.life {
             Life::Published => {
+                record.life = Life::Cancelled;
                 record.cancelling = true;
                 overlay.put_due(now, Due::CancelStep(record.id));
-                overlay.put_event(&record);
             }
-            // Nobody has seen it, and nobody needs to hear that it won't take place.
-            Life::Draft => overlay.put_unseen_event(&record),
+            Life::Draft => record.life = Life::Dropped,
             Life::Scheduled { at } => {
+                record.life = Life::Dropped;
                 overlay.clear_due(at, Due::Publish(record.id));
-                overlay.put_unseen_event(&record);
             }
-            Life::Cancelled => {}
+            Life::Cancelled | Life::Dropped => return Ok(Answer::Event(Box::new(record))),
         }
+        overlay.put_event(&record);
         Ok(Answer::Event(Box::new(record)))
     }
 }
@@ -202,7 +201,7 @@ mod tests {
             });
             let (_, record) = world.rows.run(&cancel, world.now).unwrap();
             assert_eq!(record.events, []);
-            assert_eq!(world.event().life, Life::Cancelled);
+            assert_eq!(world.event().life, Life::Dropped);
             assert_eq!(world.due_of(Due::Publish(World::EVENT)), []);
         }
     }

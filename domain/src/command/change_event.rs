@@ -2,7 +2,7 @@
 
 use super::{Answer, about, publish, turn_sale};
 use crate::state::{Decision, Overlay};
-use crate::{About, Currency, EventId, Life, Refusal, Timestamp};
+use crate::{About, Currency, EventId, Refusal, Timestamp};
 
 /// An administrator changes some of what is said of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct EventPatch {
 impl ChangeEvent {
     pub(super) fn decide(&self, now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
         let before = about::event(overlay, self.event)?;
-        if before.life == Life::Cancelled {
+        if before.life.is_cancelled() {
             return Err(Refusal::Conflict {
                 state: "cancelled",
                 reason: "a cancelled event doesn't change",

@@ -31,8 +31,8 @@ impl Publish {
             Life::Scheduled { at } => Some(at),
             Life::Published => return Ok(Answer::Event(Box::new(record))),
             // The entry of the due index is spent either way; refusing would keep it.
-            Life::Cancelled if self.due_at.is_some() => return Ok(Answer::Done),
-            Life::Cancelled => {
+            Life::Cancelled | Life::Dropped if self.due_at.is_some() => return Ok(Answer::Done),
+            Life::Cancelled | Life::Dropped => {
                 let reason = "a cancelled event can't be published";
                 return Err(Refusal::Conflict {
                     state: "cancelled",

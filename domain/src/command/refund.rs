@@ -6,7 +6,7 @@ use super::{Answer, about, end_reservation};
 use crate::keys::Due;
 use crate::state::{Decision, Overlay, Stop, TicketRecord};
 use crate::{
-    EventId, Life, OutboxId, OutboxRecord, PaymentId, PaymentOutcome, PaymentRecord, ProviderCall,
+    EventId, OutboxId, OutboxRecord, PaymentId, PaymentOutcome, PaymentRecord, ProviderCall,
     Refusal, ReservationId, ReservationRecord, ReservationState, Timestamp, limits,
 };
 
@@ -40,7 +40,7 @@ impl Refund {
             }
         }
         let event = about::event(overlay, record.event)?;
-        let free = self.return_to_sale && event.life != Life::Cancelled;
+        let free = self.return_to_sale && !event.life.is_cancelled();
         give_back(overlay, &mut record, free, now)?;
         Ok(Answer::Reservation(Box::new(record)))
     }

@@ -158,7 +158,7 @@ fn on_sale(event: &EventRecord, now: Timestamp) -> Result<(), Refusal> {
     let refused = |reason, opens_at| Err(Refusal::NotOnSale { opens_at, reason });
     match (event.life, event.phase_at(now)) {
         (Life::Draft | Life::Scheduled { .. }, _) => Err(Refusal::NotFound("event")),
-        (Life::Cancelled, _) => refused("the event is cancelled", None),
+        (Life::Cancelled | Life::Dropped, _) => refused("the event is cancelled", None),
         (Life::Published, SalePhase::Upcoming) => {
             refused("the sale isn't open yet", Some(event.sale_opens_at()))
         }

@@ -4,8 +4,8 @@ use super::{Answer, end_reservation, refund};
 use crate::keys::Due;
 use crate::state::{Decision, Overlay, TicketRecord};
 use crate::{
-    Currency, EventId, EventRecord, Life, Money, PaymentId, PaymentOutcome, PaymentRecord,
-    ReservationId, ReservationRecord, ReservationState, Timestamp,
+    Currency, EventId, EventRecord, Money, PaymentId, PaymentOutcome, PaymentRecord, ReservationId,
+    ReservationRecord, ReservationState, Timestamp,
 };
 
 /// The provider says that a payment was made. Each payment ends in tickets or in a
@@ -64,7 +64,7 @@ impl SettlePayment {
         let asked_for =
             (record.checkout.as_ref()).is_some_and(|checkout| checkout.provider == self.provider);
         let right = self.amount == record.total && self.currency == record.currency;
-        let alive = event.is_some_and(|event| event.life != Life::Cancelled);
+        let alive = event.is_some_and(|event| !event.life.is_cancelled());
         Ok(match record.state {
             ReservationState::Paid | ReservationState::RefundDue | ReservationState::Refunded => {
                 Effect::Nothing

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{Answer, about};
 use crate::state::{Decision, Overlay, TicketRecord, Want};
 use crate::{
-    EventId, FieldError, Life, Refusal, TakenTicket, TicketId, TicketState, Timestamp, keys, limits,
+    EventId, FieldError, Refusal, TakenTicket, TicketId, TicketState, Timestamp, keys, limits,
 };
 
 /// All or nothing, at most [`limits::TICKETS_PER_COMMAND`].
@@ -33,7 +33,7 @@ impl Withdraw {
     pub(super) fn decide(&self, _now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
         let record = about::event(overlay, self.event)?;
         check_tickets(&self.tickets, record.total, limits::TICKETS_PER_COMMAND)?;
-        if self.restore && record.life == Life::Cancelled {
+        if self.restore && record.life.is_cancelled() {
             return Err(Refusal::Conflict {
                 state: "cancelled",
                 reason: "nothing of a cancelled event goes on sale",

@@ -193,11 +193,8 @@ impl<'a> Audit<'a> {
 
     pub(super) fn indexes_match(&mut self) {
         let reservations = self.store.reservations.values();
-        let dated = self
-            .store
-            .events
-            .values()
-            .filter(|event| is_dated(event, self.store));
+        let events = self.store.events.values();
+        let dated = events.filter(|event| event.is_public());
         let expected: BTreeSet<_> = reservations
             .map(|reservation| keys::event_reservation(reservation.event, reservation.id))
             .chain(dated.map(|event| keys::by_date(event.about.starts_at, event.id)))
@@ -221,8 +218,7 @@ impl<'a> Audit<'a> {
     pub(super) fn cancelled_events_hold_nothing(&mut self) {
         for reservation in self.store.reservations.values() {
             let event = self.store.events.get(&reservation.event);
-            let over =
-                event.is_some_and(|event| event.life == Life::Cancelled && !event.cancelling);
+            let over = event.is_some_and(|event| event.life.is_cancelled() && !event.cancelling);
             if over && holds(reservation.state).is_some() {
                 let (id, word) = (reservation.id, reservation.state.as_str());
                 self.breach(
@@ -248,23 +244,11 @@ fn due_of_event(event: &EventRecord) -> Vec<(Due, Timestamp)> {
     };
     let (opens, closes) = (event.sale_opens_at(), event.sale_closes_at());
     match (event.life, event.phase) {
-        (Life::Draft | Life::Cancelled, _) | (Life::Published, SalePhase::Closed) => Vec::new(),
+        (Life::Draft | Life::Cancelled | Life::Dropped, _)
+        | (Life::Published, SalePhase::Closed) => Vec::new(),
         (Life::Scheduled { at }, _) => vec![(Due::Publish(event.id), at)],
         (Life::Published, SalePhase::Upcoming) => turns(&[opens, closes]),
         (Life::Published, SalePhase::Open) => turns(&[closes]),
-    }
-}
-
-/// Whether an event belongs among the dates. Of a cancelled one only its entry tells
-/// whether it had been published before.
-fn is_dated(event: &EventRecord, store: &Store) -> bool {
-    match event.life {
-        Life::Draft | Life::Scheduled { .. } => false,
-        Life::Published => true,
-        Life::Cancelled => {
-            let key = keys::by_date(event.about.starts_at, event.id);
-            event.cancelling || store.indexes.contains(&key)
-        }
     }
 }
 

@@ -239,7 +239,7 @@ impl EventStatus {
     pub fn of(record: &EventRecord, counts: &Counts) -> Self {
         match (record.life, record.phase) {
             (Life::Draft | Life::Scheduled { .. }, _) => Self::Draft,
-            (Life::Cancelled, _) => Self::Cancelled,
+            (Life::Cancelled | Life::Dropped, _) => Self::Cancelled,
             (Life::Published, SalePhase::Closed) => Self::Closed,
             (Life::Published, SalePhase::Upcoming) => Self::Upcoming,
             (Life::Published, SalePhase::Open) if counts.free == 0 => Self::SoldOut,

@@ -69,7 +69,7 @@ fn ends_rightly(before: &World, action: Action, after: &World, buyer: Buyer) -> 
         return Ok(());
     }
     let event = after.event();
-    let cancelled = event.life == parterre_domain::Life::Cancelled;
+    let cancelled = event.life.is_cancelled();
     let now = after.now;
     match (was.state, is.state) {
         (ReservationState::Pending, ReservationState::Expired) if now < was.expires_at => Err(

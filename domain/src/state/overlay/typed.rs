@@ -18,18 +18,12 @@ impl Overlay {
 
     /// Puts an event's record, and tells the world if the world may see it.
     pub fn put_event(&mut self, record: &EventRecord) {
-        if record.is_public() {
-            self.put(keys::event(record.id), record);
-            self.changes.push(Change::Record(Box::new(record.clone())));
-        } else {
-            self.put_unseen_event(record);
-        }
-    }
-
-    /// Puts the record of an event that the world has never seen.
-    pub fn put_unseen_event(&mut self, record: &EventRecord) {
         self.put(keys::event(record.id), record);
-        self.changes.push(Change::Touch(record.id));
+        self.changes.push(if record.is_public() {
+            Change::Record(Box::new(record.clone()))
+        } else {
+            Change::Touch(record.id)
+        });
     }
 
     /// Who has a ticket; none when it is free.
