@@ -19,6 +19,7 @@ mod http;
 pub mod lane;
 pub mod layouts;
 pub mod metrics;
+pub mod passes;
 pub mod payment;
 pub mod planning;
 mod probe;
@@ -43,6 +44,7 @@ use crate::http::Server;
 use crate::lane::{Lanes, Running};
 use crate::layouts::Layouts;
 use crate::metrics::Metrics;
+use crate::passes::Passes;
 use crate::payment::Payments;
 pub use crate::probe::Probe;
 use crate::store::Failure;
@@ -94,7 +96,8 @@ pub async fn build(config: Config) -> Result<Core, StartError> {
         &config.public_url,
         &config.cluster_secret,
     );
-    let feed = Feed::open(&store).await?;
+    let passes = Passes::new(&config.signing_keys)?;
+    let feed = Feed::open(&store, passes.public()).await?;
     let config = Arc::new(config);
     let context = Context {
         config,
@@ -104,6 +107,7 @@ pub async fn build(config: Config) -> Result<Core, StartError> {
         clock,
         metrics,
         payments,
+        passes,
         feed,
     };
     Ok(Core {

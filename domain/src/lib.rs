@@ -19,6 +19,7 @@ mod layout;
 pub mod limits;
 pub mod log;
 mod money;
+pub mod pass;
 mod problem;
 mod refusal;
 mod reservation;
@@ -36,6 +37,7 @@ pub use id::{BadId, EventId, ReservationId, TicketId};
 pub use layout::{Layout, LayoutChunk, NewTicket, Tier};
 pub use log::{EventChange, LogRecord};
 pub use money::{BadCurrency, Currency, Money};
+pub use pass::{Jwk, JwkSet, PassClaims, PassKey, PassPublicKey};
 pub use problem::{Problem, Slug};
 pub use refusal::{FieldError, Refusal, TakenTicket};
 pub use reservation::{

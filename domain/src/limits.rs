@@ -95,6 +95,8 @@ pub const REPLANS: usize = 3;
 pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// Characters of an `Idempotency-Key`.
 pub const IDEMPOTENCY_KEY_CHARS: std::ops::RangeInclusive<usize> = 16..=255;
+/// Bytes of a ticket's pass that is to be verified.
+pub const PASS_BYTES: usize = 4 << 10;
 /// How long a staged upload is kept that no event took up.
 pub const UPLOAD_KEPT: Duration = Duration::from_secs(3600);
 /// How long tickets of an open checkout stay pending past their expiry while the

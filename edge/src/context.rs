@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use arc_swap::ArcSwapOption;
+use parterre_domain::{JwkSet, PassPublicKey, Rev};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
@@ -14,6 +16,7 @@ use crate::forward::Forwarder;
 use crate::freshness::Freshness;
 use crate::http::Lists;
 use crate::metrics::Metrics;
+use crate::render::{Body, Format, encode};
 use crate::signals::Signals;
 
 /// What all parts of an edge share; immutable, each part looks after its own changes.
@@ -40,6 +43,8 @@ pub struct Edge {
     /// Told when there may be events to load ahead.
     pub(crate) ahead: Notify,
     pub(crate) lists: Lists,
+    /// The keys of passes as they are shown; none until a core has told them.
+    pub(crate) keys: ArcSwapOption<Body>,
 }
 
 impl Edge {
@@ -73,6 +78,15 @@ impl Edge {
             metrics,
             background,
             ahead: Notify::new(),
+            keys: ArcSwapOption::empty(),
         }))
+    }
+
+    /// Shows the keys that a core told when its log ended at `newest`.
+    pub(crate) fn show_keys(&self, keys: &[PassPublicKey], newest: Rev) {
+        let bytes = encode(Format::Json, &JwkSet::of(keys));
+        let tag = Body::tag_of(&bytes);
+        self.keys
+            .store(Some(Arc::new(Body::new(bytes, &tag, newest))));
     }
 }

@@ -14,6 +14,8 @@ use prometheus::{
 pub enum RouteLabel {
     /// The page.
     Home,
+    /// The keys of passes.
+    Keys,
     /// The list of events.
     Events,
     /// One event.
@@ -31,8 +33,9 @@ pub enum RouteLabel {
 }
 
 impl RouteLabel {
-    const ALL: [(Self, &'static str); 8] = [
+    const ALL: [(Self, &'static str); 9] = [
         (Self::Home, "home"),
+        (Self::Keys, "keys"),
         (Self::Events, "events"),
         (Self::Event, "event"),
         (Self::Layout, "layout"),

@@ -20,6 +20,7 @@ pub(super) async fn run(args: cli::Core) -> Result<(), Ended> {
 
 fn config(args: cli::Core) -> Result<Config, Ended> {
     let cluster_secret = secrets::read(&args.cluster_secret_file, false)?;
+    let signing_keys = secrets::signing_keys(&args.signing_key_file, false)?;
     let public_url = args.common.public_url;
     let public_url = public_url.unwrap_or_else(|| "http://127.0.0.1:8080".into());
     Ok(Config {
@@ -28,6 +29,7 @@ fn config(args: cli::Core) -> Result<Config, Ended> {
         public_url: public_url.trim_end_matches('/').to_owned(),
         cluster_secret,
         admin_tokens: args.admin_token_hash,
+        signing_keys,
         payments: payments(args.payments),
         drain: args.common.drain,
     })

@@ -2,6 +2,7 @@
 
 mod admin;
 mod check;
+mod check_ticket;
 mod core;
 mod edge;
 mod standalone;
@@ -67,6 +68,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Ended> {
         Role::Admin(Admin::Import(import)) => admin::import(import).await,
         Role::Admin(Admin::Token(token)) => admin::token(&token),
         Role::Check(check) => check::run(check).await,
+        Role::CheckTicket(args) => check_ticket::run(&args).await,
         Role::Loadtest(args) => match parterre_loadtest::run(args).await {
             Ok(outcome) => {
                 println!("{}", outcome.text);

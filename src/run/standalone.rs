@@ -15,7 +15,7 @@ pub(super) async fn run(args: Standalone) -> Result<(), Ended> {
     let stop = signals::stop()?;
     let admin_token = secrets::read(&args.data.join("admin-token"), true)?;
     let cluster_secret = secrets::read(&args.data.join("cluster-secret"), true)?;
-    secrets::read(&args.data.join("signing-key"), true)?;
+    let signing_keys = secrets::signing_keys(&args.data.join("signing-key"), true)?;
     let listener = ops::bind(args.ops_listen).await?;
     let edge = parterre_edge::build(edge_config(&args, &cluster_secret))?;
     let public_url = args
@@ -32,6 +32,7 @@ pub(super) async fn run(args: Standalone) -> Result<(), Ended> {
             name: "standalone".into(),
             hash: secrets::hash(&admin_token),
         }],
+        signing_keys,
         payments: core::payments(args.payments),
         drain: args.common.drain,
     })

@@ -108,7 +108,8 @@ async fn dispatch(
     let response = match route {
         Route::Home => answer::page(HOME),
         Route::Live => answer::method_not_allowed(route.allow()),
-        Route::Events
+        Route::Keys
+        | Route::Events
         | Route::Event(_)
         | Route::Layout(_)
         | Route::Availability(_)
@@ -157,6 +158,7 @@ async fn read(edge: &Arc<Edge>, route: Route, query: Option<&str>) -> Result<Fou
         Route::Layout(event) => (event, Kind::Layout, IMMUTABLE),
         Route::Availability(event) => (event, Kind::Availability, CHANGING),
         Route::Tickets(event) => return read_tickets(edge, event, query).await,
+        Route::Keys => return read_keys(edge, query),
         // The caller sends nothing else here.
         _ => return read_events(edge, query).await,
     };
@@ -175,6 +177,14 @@ async fn read_events(edge: &Arc<Edge>, query: Option<&str>) -> Result<Found, Pro
         body: edge.lists.events(edge, wish).await,
         cache: CHANGING,
     })
+}
+
+fn read_keys(edge: &Edge, query: Option<&str>) -> Result<Found, Problem> {
+    query::none(query)?;
+    let body = edge.keys.load_full();
+    let body = body.ok_or_else(|| unavailable(CoreUnavailable))?;
+    let cache = CHANGING;
+    Ok(Found { body, cache })
 }
 
 async fn read_tickets(

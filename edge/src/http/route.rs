@@ -11,6 +11,8 @@ use crate::metrics::RouteLabel;
 pub(crate) enum Route {
     /// The page.
     Home,
+    /// The keys that verify passes.
+    Keys,
     /// The list of events.
     Events,
     /// One event.
@@ -45,6 +47,7 @@ impl Route {
         match path {
             "/" => Some(Self::Home),
             "/v1/events" => Some(Self::Events),
+            "/v1/keys" => Some(Self::Keys),
             "/v1/live" => Some(Self::Live),
             _ if path.starts_with("/sandbox/") => Some(Self::Sandbox),
             _ => Self::of_money(path.strip_prefix("/v1/")?),
@@ -79,6 +82,7 @@ impl Route {
     pub(crate) fn allow(self) -> &'static str {
         match self {
             Self::Home
+            | Self::Keys
             | Self::Events
             | Self::Event(_)
             | Self::Layout(_)
@@ -102,6 +106,7 @@ impl Route {
     pub(crate) fn label(self) -> RouteLabel {
         match self {
             Self::Home => RouteLabel::Home,
+            Self::Keys => RouteLabel::Keys,
             Self::Events => RouteLabel::Events,
             Self::Event(_) => RouteLabel::Event,
             Self::Layout(_) => RouteLabel::Layout,
@@ -131,6 +136,7 @@ mod tests {
             assert_eq!(Route::of(&path.replace("ID", ID)), expected, "{path}");
         };
         check("/", Some(Route::Home));
+        check("/v1/keys", Some(Route::Keys));
         check("/v1/events", Some(Route::Events));
         check("/v1/events/", None);
         check("/v1/events/ID", Some(Route::Event(event)));
