@@ -1,5 +1,6 @@
 //! An event as the store keeps it, and what follows from it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Currency, EventId, Money, Tier, Timestamp, limits};
@@ -30,7 +31,7 @@ pub struct EventRecord {
 }
 
 /// What an administrator says about an event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct About {
     /// What it is called.

@@ -19,6 +19,7 @@ mod layout;
 pub mod limits;
 pub mod log;
 mod money;
+pub mod openapi;
 pub mod pass;
 mod problem;
 mod refusal;

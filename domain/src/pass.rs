@@ -13,6 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{EventId, ReservationId, TicketId, limits};
@@ -38,14 +39,14 @@ pub struct PassKey {
 pub struct PassPublicKey(pub [u8; 32]);
 
 /// Public keys as `GET /v1/keys` gives them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct JwkSet {
     /// Any of them may have signed.
     pub keys: Vec<Jwk>,
 }
 
 /// A public key as RFC 8037 writes it. Members that aren't named here are passed over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Jwk {
     /// `OKP`.
     pub kty: String,

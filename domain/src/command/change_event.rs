@@ -14,7 +14,9 @@ pub struct ChangeEvent {
 }
 
 /// The fields of [`About`] that change; the others stay.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, schemars::JsonSchema, serde::Serialize, serde::Deserialize,
+)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "each field is that of `About`")]
 pub struct EventPatch {
