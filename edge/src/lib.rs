@@ -21,6 +21,7 @@ pub mod freshness;
 pub mod http;
 pub mod live;
 pub mod metrics;
+mod openapi;
 mod process;
 pub mod render;
 pub mod search;

@@ -14,6 +14,8 @@ use prometheus::{
 pub enum RouteLabel {
     /// The page.
     Home,
+    /// The OpenAPI document.
+    Document,
     /// The keys of passes.
     Keys,
     /// The list of events.
@@ -33,8 +35,9 @@ pub enum RouteLabel {
 }
 
 impl RouteLabel {
-    const ALL: [(Self, &'static str); 9] = [
+    const ALL: [(Self, &'static str); 10] = [
         (Self::Home, "home"),
+        (Self::Document, "document"),
         (Self::Keys, "keys"),
         (Self::Events, "events"),
         (Self::Event, "event"),

@@ -7,7 +7,7 @@
 mod answer;
 mod lists;
 mod query;
-mod route;
+pub(crate) mod route;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ use crate::cell::Cell;
 use crate::context::Edge;
 use crate::cores::CoreUnavailable;
 use crate::metrics::RouteLabel;
+use crate::openapi;
 use crate::render::{BodyKey, Kind};
 pub(crate) use answer::REQUEST_ID;
 use answer::{CHANGING, Found, IMMUTABLE};
@@ -107,6 +108,7 @@ async fn dispatch(
     }
     let response = match route {
         Route::Home => answer::page(HOME),
+        Route::Document => answer::document(openapi::DOCUMENT.clone()),
         Route::Live => answer::method_not_allowed(route.allow()),
         Route::Keys
         | Route::Events

@@ -11,6 +11,8 @@ use crate::metrics::RouteLabel;
 pub(crate) enum Route {
     /// The page.
     Home,
+    /// The OpenAPI document.
+    Document,
     /// The keys that verify passes.
     Keys,
     /// The list of events.
@@ -46,6 +48,7 @@ impl Route {
         }
         match path {
             "/" => Some(Self::Home),
+            "/openapi.json" => Some(Self::Document),
             "/v1/events" => Some(Self::Events),
             "/v1/keys" => Some(Self::Keys),
             "/v1/live" => Some(Self::Live),
@@ -82,6 +85,7 @@ impl Route {
     pub(crate) fn allow(self) -> &'static str {
         match self {
             Self::Home
+            | Self::Document
             | Self::Keys
             | Self::Events
             | Self::Event(_)
@@ -106,6 +110,7 @@ impl Route {
     pub(crate) fn label(self) -> RouteLabel {
         match self {
             Self::Home => RouteLabel::Home,
+            Self::Document => RouteLabel::Document,
             Self::Keys => RouteLabel::Keys,
             Self::Events => RouteLabel::Events,
             Self::Event(_) => RouteLabel::Event,
