@@ -88,6 +88,8 @@ fn lists() -> [Operation; 2] {
         .query("limit", page(), "Reservations in a page.")
         .query("cursor", text(), "`next_cursor` of the page before.")
         .answers::<ReservationList>(200, "A page of reservations.", READ)
+        .leads_to("getReservation", "$response.body#/reservations/0/id")
+        .leads_to("refund", "$response.body#/reservations/0/id")
         .refuses(&[Slug::Malformed, Slug::Invalid]),
     ]
 }

@@ -30,7 +30,9 @@ pub struct EventPatch {
     pub currency: Option<Currency>,
     pub description: Option<String>,
     pub image_url: Option<String>,
+    #[serde(deserialize_with = "crate::whole::maybe::deserialize")]
     pub max_tickets: Option<u16>,
+    #[serde(deserialize_with = "crate::whole::maybe::deserialize")]
     pub hold_seconds: Option<u32>,
 }
 
