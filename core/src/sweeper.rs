@@ -253,7 +253,8 @@ async fn cancel(context: &Context, event: EventId, due_at: Timestamp) -> Result<
     }
 }
 
-const fn name(due: Due) -> &'static str {
+/// What is due, as a label.
+pub(crate) const fn name(due: Due) -> &'static str {
     match due {
         Due::Expire(_) => "expire",
         Due::TurnSale(_) => "turn_sale",
