@@ -48,7 +48,9 @@ async fn overdue(
     snapshot: &AnySnapshot,
     now: Timestamp,
 ) -> Result<BTreeMap<&'static str, (i64, Duration)>, Failure> {
-    let mut kinds: BTreeMap<_, _> = KINDS.map(|kind| (kind, (0, Duration::ZERO))).into();
+    let mut kinds: BTreeMap<_, _> = sweeper::KINDS
+        .map(|kind| (kind, (0, Duration::ZERO)))
+        .into();
     // Two sweeps' time: whatever is younger is no backlog.
     let until = now - 2 * limits::SWEEP_INTERVAL;
     let per_shard = limits::CENSUS_ENTRIES / usize::from(limits::DUE_SHARDS);
@@ -64,18 +66,6 @@ async fn overdue(
     }
     Ok(kinds)
 }
-
-/// Every kind, so that one without entries shows as such.
-const KINDS: [&str; 8] = [
-    "expire",
-    "turn_sale",
-    "publish",
-    "cancel_step",
-    "outbox",
-    "forget",
-    "drop_upload",
-    "sandbox",
-];
 
 /// Calls to the provider that wait to be made or to be answered.
 async fn outbox(snapshot: &AnySnapshot) -> Result<[(&'static str, i64); 2], Failure> {

@@ -6,6 +6,8 @@ use prometheus::{
     IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use crate::sweeper::KINDS;
+
 /// The metrics of a core.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "each metric's help text says what it is")]
@@ -52,6 +54,8 @@ impl Metrics {
         let metrics = Self::register()?;
         for (counters, rows) in [
             (&metrics.reservation_states, RESERVATION_STATES.as_slice()),
+            (&metrics.reservations, &["reserved", "replayed"]),
+            (&metrics.refusals, &["tickets-taken", "not-on-sale"]),
             (&metrics.payments, &["tickets", "refund_due", "refunded"]),
             (&metrics.webhooks, &["taken", "refused", "failed"]),
             (&metrics.retries, &["conflict", "too_old", "unknown"]),
@@ -69,6 +73,11 @@ impl Metrics {
             "broken",
         ] {
             metrics.commands.with_label_values(&["reserve", outcome]);
+        }
+        for kind in KINDS {
+            for outcome in ["done", "refused", "failed"] {
+                metrics.swept.with_label_values(&[kind, outcome]);
+            }
         }
         for call in ["open", "close", "refund"] {
             for outcome in ["answered", "unreachable"] {
