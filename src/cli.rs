@@ -156,6 +156,18 @@ pub(crate) enum Admin {
     Import(Import),
     /// Make an administrator's token: printed once, with the hash for a core.
     Token(Token),
+    /// Begin a new epoch, as is needed after a restore from a backup.
+    Epoch(Epoch),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Epoch {
+    /// Says that a new one is wanted.
+    #[arg(long, required = true)]
+    pub(crate) new: bool,
+    /// Which store: embedded:DIR. It must not be open elsewhere.
+    #[arg(long, env = "PARTERRE_STORE", value_parser = store)]
+    pub(crate) store: StoreConfig,
 }
 
 #[derive(Debug, Args)]

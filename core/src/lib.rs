@@ -15,6 +15,7 @@ pub mod clock;
 pub mod config;
 pub mod context;
 pub mod driver;
+pub mod epoch;
 pub mod feed;
 mod http;
 pub mod lane;

@@ -21,4 +21,5 @@ mod drain;
 mod operating;
 mod outage;
 mod race;
+mod restore;
 mod story;
