@@ -21,3 +21,4 @@ mod operating;
 mod outage;
 mod race;
 mod story;
+mod strangers;
