@@ -14,6 +14,7 @@
 
 mod buying;
 mod cold;
+mod contract;
 mod crash;
 mod crowd;
 mod drain;

@@ -177,10 +177,10 @@ pub(super) async fn body(
 /// A JSON body of a request.
 pub(super) async fn read_json<T: DeserializeOwned>(request: Request) -> Result<(T, Bytes), Failed> {
     let bytes = body(request, limits::BODY_BYTES, limits::BODY_TIMEOUT).await?;
-    if bytes.is_empty() {
-        return Err(Slug::Malformed
-            .problem("the body is empty; send JSON")
-            .into());
+    // Serde would take a list for an object, its items for the fields.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        let detail = "the body must be a JSON object";
+        return Err(Slug::Malformed.problem(detail).into());
     }
     match serde_json::from_slice(&bytes) {
         Ok(value) => Ok((value, bytes)),

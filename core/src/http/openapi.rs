@@ -11,6 +11,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use parterre_domain::command::EventPatch;
 use parterre_domain::openapi::{Document, Operation};
+use parterre_domain::upload::SeatingPlan;
 use parterre_domain::wire::api::{
     Availability, EventDetail, EventList, LayoutBody, PublishAt, RefundRequest, Reservation,
     TicketsAdded, TicketsRequest, TicketsUpload,
@@ -131,10 +132,7 @@ fn drafts() -> [Operation; 3] {
         )
         .takes::<TicketsUpload>("The tiers and the tickets.")
         .takes_as("text/csv", text())
-        .takes_as(
-            "application/vnd.pretix.seating-plan+json",
-            json!({"type": "object"}),
-        )
+        .takes_in::<SeatingPlan>("application/vnd.pretix.seating-plan+json")
         .answers::<TicketsAdded>(200, "How many there are now.", WRITTEN)
         .refuses(&[
             Slug::Conflict,

@@ -157,6 +157,13 @@ impl Operation {
         self.refuses(&[Slug::Malformed, Slug::Invalid, Slug::TooLarge])
     }
 
+    /// A body of this type in another media type.
+    #[must_use]
+    pub fn takes_in<T: JsonSchema>(mut self, media: &'static str) -> Self {
+        self.bodies.push((media, Schema::Of(Shape::read::<T>())));
+        self
+    }
+
     /// A body of another media type.
     #[must_use]
     pub fn takes_as(mut self, media: &'static str, schema: Value) -> Self {
