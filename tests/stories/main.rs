@@ -23,3 +23,4 @@ mod outage;
 mod race;
 mod restore;
 mod story;
+mod strangers;

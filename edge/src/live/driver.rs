@@ -320,7 +320,7 @@ impl<W: Surroundings> Live<W> {
         let outcome = open.feed(bytes, |incoming| match incoming {
             Incoming::Ping(payload) => hub.ping(id, payload, now),
             Incoming::Pong => {}
-            Incoming::Close => hub.peer_closed(id, now),
+            Incoming::Close(code) => hub.peer_closed(id, code, now),
             Incoming::Text(_) | Incoming::Binary(_) => {
                 hub.message(id, subprotocol.decode(&incoming), now);
             }
