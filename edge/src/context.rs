@@ -14,6 +14,7 @@ use crate::forward::Forwarder;
 use crate::freshness::Freshness;
 use crate::http::Lists;
 use crate::metrics::Metrics;
+use crate::render::Renderer;
 use crate::signals::Signals;
 
 /// What all parts of an edge share; immutable, each part looks after its own changes.
@@ -40,6 +41,7 @@ pub struct Edge {
     /// Told when there may be events to load ahead.
     pub(crate) ahead: Notify,
     pub(crate) lists: Lists,
+    pub(crate) renderer: Renderer,
 }
 
 impl Edge {
@@ -65,6 +67,7 @@ impl Edge {
             cells: Cells::new(config.cache_bytes, sources),
             forwarder: Forwarder::new(Arc::clone(&cores), Arc::clone(&metrics)),
             lists: Lists::new(config.cache_bytes / 16),
+            renderer: Renderer::new(background.clone(), Arc::clone(&metrics)),
             signals: Signals::new(config.shards),
             config,
             catalog,
