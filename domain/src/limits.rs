@@ -208,6 +208,8 @@ pub const SUBSCRIPTIONS_PER_CONNECTION: usize = 100;
 pub const LIVE_MESSAGE_BYTES: usize = 4 << 10;
 /// Bodies above this many bytes are rendered off the shards.
 pub const RENDER_INLINE_BYTES: usize = 16 << 10;
+/// Bodies above this many bytes are compressed for clients that take it.
+pub const COMPRESSED_BYTES: usize = 1 << 10;
 /// How old a rendered list may be.
 pub const LIST_AGE: Duration = Duration::from_secs(1);
 

@@ -16,7 +16,7 @@ use crate::forward::Forwarder;
 use crate::freshness::Freshness;
 use crate::http::Lists;
 use crate::metrics::Metrics;
-use crate::render::{Body, Format, encode};
+use crate::render::{Body, Format, Renderer};
 use crate::signals::Signals;
 
 /// What all parts of an edge share; immutable, each part looks after its own changes.
@@ -43,8 +43,9 @@ pub struct Edge {
     /// Told when there may be events to load ahead.
     pub(crate) ahead: Notify,
     pub(crate) lists: Lists,
-    /// The keys of passes as they are shown; none until a core has told them.
-    pub(crate) keys: ArcSwapOption<Body>,
+    /// The keys of passes in every format; none until a core has told them.
+    pub(crate) keys: ArcSwapOption<[Arc<Body>; Format::ALL.len()]>,
+    pub(crate) renderer: Renderer,
 }
 
 impl Edge {
@@ -70,6 +71,7 @@ impl Edge {
             cells: Cells::new(config.cache_bytes, sources),
             forwarder: Forwarder::new(Arc::clone(&cores), Arc::clone(&metrics)),
             lists: Lists::new(config.cache_bytes / 16),
+            renderer: Renderer::new(background.clone(), Arc::clone(&metrics)),
             signals: Signals::new(config.shards),
             config,
             catalog,
@@ -84,9 +86,12 @@ impl Edge {
 
     /// Shows the keys that a core told when its log ended at `newest`.
     pub(crate) fn show_keys(&self, keys: &[PassPublicKey], newest: Rev) {
-        let bytes = encode(Format::Json, &JwkSet::of(keys));
-        let tag = Body::tag_of(&bytes);
-        self.keys
-            .store(Some(Arc::new(Body::new(bytes, &tag, newest))));
+        let set = JwkSet::of(keys);
+        let bodies = Format::ALL.map(|format| {
+            let bytes = format.encode(&set);
+            let tag = Body::tag_of(&bytes);
+            Arc::new(Body::new(bytes, format, &tag, newest))
+        });
+        self.keys.store(Some(Arc::new(bodies)));
     }
 }

@@ -6,6 +6,7 @@
 
 mod answer;
 mod lists;
+mod negotiate;
 mod query;
 pub(crate) mod route;
 
@@ -26,7 +27,7 @@ use crate::context::Edge;
 use crate::cores::CoreUnavailable;
 use crate::metrics::RouteLabel;
 use crate::openapi;
-use crate::render::{BodyKey, Kind};
+use crate::render::{BodyKey, Kind, Representation};
 pub(crate) use answer::REQUEST_ID;
 use answer::{CHANGING, Found, IMMUTABLE};
 pub(crate) use lists::Lists;
@@ -115,7 +116,7 @@ async fn dispatch(
         | Route::Event(_)
         | Route::Layout(_)
         | Route::Availability(_)
-        | Route::Tickets(_) => match read(edge, route, parts.uri.query()).await {
+        | Route::Tickets(_) => match read(edge, route, &parts).await {
             Ok(found) => {
                 let stale = edge.freshness.stale_seconds(Instant::now());
                 found.into_response(parts.headers, stale)
@@ -158,37 +159,52 @@ fn header_bytes(headers: &HeaderMap) -> usize {
         .sum()
 }
 
-async fn read(edge: &Arc<Edge>, route: Route, query: Option<&str>) -> Result<Found, Problem> {
+async fn read(edge: &Arc<Edge>, route: Route, parts: &Parts) -> Result<Found, Problem> {
+    let query = parts.uri.query();
+    let representation = negotiate::of(&parts.headers);
     let (event, kind, cache) = match route {
         Route::Event(event) => (event, Kind::Detail, CHANGING),
         Route::Layout(event) => (event, Kind::Layout, IMMUTABLE),
         Route::Availability(event) => (event, Kind::Availability, CHANGING),
-        Route::Tickets(event) => return read_tickets(edge, event, query).await,
-        Route::Keys => return read_keys(edge, query),
+        Route::Tickets(event) => return read_tickets(edge, event, query, representation).await,
+        Route::Keys => return read_keys(edge, query, representation),
         // The caller sends nothing else here.
-        _ => return read_events(edge, query).await,
+        _ => return read_events(edge, query, representation).await,
     };
     query::none(query)?;
     let cell = find(edge, event).await?;
-    let body = cell.body(BodyKey::json(kind), &edge.background).await;
+    let key = BodyKey {
+        kind,
+        representation,
+    };
+    let body = cell.body(key, &edge.renderer).await;
     Ok(Found { body, cache })
 }
 
-async fn read_events(edge: &Arc<Edge>, query: Option<&str>) -> Result<Found, Problem> {
+async fn read_events(
+    edge: &Arc<Edge>,
+    query: Option<&str>,
+    representation: Representation,
+) -> Result<Found, Problem> {
     let wish = query::events(query)?;
     if !edge.catalog.is_loaded() {
         return Err(unavailable(CoreUnavailable));
     }
     Ok(Found {
-        body: edge.lists.events(edge, wish).await,
+        body: edge.lists.events(edge, wish, representation).await,
         cache: CHANGING,
     })
 }
 
-fn read_keys(edge: &Edge, query: Option<&str>) -> Result<Found, Problem> {
+fn read_keys(
+    edge: &Edge,
+    query: Option<&str>,
+    representation: Representation,
+) -> Result<Found, Problem> {
     query::none(query)?;
-    let body = edge.keys.load_full();
-    let body = body.ok_or_else(|| unavailable(CoreUnavailable))?;
+    let bodies = edge.keys.load_full();
+    let bodies = bodies.ok_or_else(|| unavailable(CoreUnavailable))?;
+    let body = Arc::clone(&bodies[representation.format as usize]);
     let cache = CHANGING;
     Ok(Found { body, cache })
 }
@@ -197,11 +213,12 @@ async fn read_tickets(
     edge: &Arc<Edge>,
     event: EventId,
     query: Option<&str>,
+    representation: Representation,
 ) -> Result<Found, Problem> {
     let wish = query::tickets(query)?;
     let view = find(edge, event).await?.view();
     Ok(Found {
-        body: edge.lists.tickets(edge, view, wish).await,
+        body: edge.lists.tickets(edge, view, wish, representation).await,
         cache: CHANGING,
     })
 }

@@ -7,5 +7,6 @@ mod feeding;
 mod forwarding;
 mod holding;
 mod reading;
+mod representing;
 mod serving;
 mod stage;
