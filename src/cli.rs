@@ -1,6 +1,8 @@
 //! The command line. A flag beats its environment variable beats the configuration file
 //! beats the default.
 
+mod clients;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,6 +16,8 @@ use parterre_core::config::{AdminToken, StoreConfig};
 use parterre_loadtest::LoadtestArgs;
 
 use crate::file;
+
+pub(crate) use self::clients::Clients;
 
 /// Sells tickets for events: no ticket in two hands, live availability on every screen.
 #[derive(Debug, Parser)]
@@ -69,6 +73,8 @@ pub(crate) struct Standalone {
     #[command(flatten)]
     pub(crate) memory: Memory,
     #[command(flatten)]
+    pub(crate) clients: Clients,
+    #[command(flatten)]
     pub(crate) common: Common,
 }
 
@@ -118,6 +124,8 @@ pub(crate) struct Edge {
     pub(crate) feed_delay: Duration,
     #[command(flatten)]
     pub(crate) memory: Memory,
+    #[command(flatten)]
+    pub(crate) clients: Clients,
     #[command(flatten)]
     pub(crate) common: Common,
 }

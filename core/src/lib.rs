@@ -145,6 +145,7 @@ impl Core {
             lanes,
         } = self;
         let drain = context.config.drain;
+        let tls = context.config.tls.clone();
         // Commands that a request left behind need some of the time as well.
         let requests = drain * 3 / 4;
         let (stopping, stopped) = watch::channel(false);
@@ -163,7 +164,7 @@ impl Core {
         ));
         let feed = context.feed.clone();
         let store = context.store.clone();
-        let served = server.run(http::router(context), told(stopped), requests);
+        let served = server.run(http::router(context), tls, told(stopped), requests);
         let mut served = std::pin::pin!(served);
         let failed = tokio::select! {
             () = &mut served => None,

@@ -19,6 +19,8 @@ use crate::metrics::Metrics;
 use crate::render::{Body, Format, encode};
 use crate::signals::Signals;
 
+use parterre_gate::admission::Admission;
+
 /// What all parts of an edge share; immutable, each part looks after its own changes.
 #[derive(Debug)]
 pub struct Edge {
@@ -36,6 +38,8 @@ pub struct Edge {
     pub cores: Arc<Cores>,
     /// What cores answer.
     pub forwarder: Forwarder,
+    /// Who may come in.
+    pub admission: Admission,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The runtime of everything that isn't a shard.
@@ -71,6 +75,7 @@ impl Edge {
             forwarder: Forwarder::new(Arc::clone(&cores), Arc::clone(&metrics)),
             lists: Lists::new(config.cache_bytes / 16),
             signals: Signals::new(config.shards),
+            admission: Admission::new(config.clients.clone()),
             config,
             catalog,
             freshness,

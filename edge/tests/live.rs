@@ -31,6 +31,8 @@ fn config(listen: SocketAddr) -> Config {
         shards: 2,
         drain: DEADLINE,
         feed_delay: Duration::ZERO,
+        tls: None,
+        clients: parterre_gate::admission::Rules::default(),
     }
 }
 

@@ -12,7 +12,7 @@ pub(super) async fn run(args: cli::Core) -> Result<(), Ended> {
     let listener = ops::bind(args.ops_listen).await?;
     let core = parterre_core::build(config(args)?).await?;
     tracing::info!(address = %core.address(), "the core listens");
-    let operating = tokio::spawn(ops::serve(listener, vec![Probe::Core(core.probe())]));
+    let operating = tokio::spawn(ops::serve(listener, None, vec![Probe::Core(core.probe())]));
     core.run(stop).await?;
     operating.abort();
     Ok(())
@@ -30,6 +30,8 @@ fn config(args: cli::Core) -> Result<Config, Ended> {
         cluster_secret,
         admin_tokens: args.admin_token_hash,
         signing_keys,
+        tls: None,
+        dialer: parterre_gate::dial::Dialer::default(),
         payments: payments(args.payments),
         drain: args.common.drain,
     })

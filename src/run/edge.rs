@@ -18,10 +18,12 @@ pub(super) async fn run(args: cli::Edge) -> Result<(), Ended> {
         shards: shards(&args.memory),
         drain: args.common.drain,
         feed_delay: args.feed_delay,
+        tls: None,
+        clients: args.clients.rules(),
     };
     let edge = parterre_edge::build(config)?;
     tracing::info!(address = %edge.address(), "the edge listens");
-    let operating = tokio::spawn(ops::serve(listener, vec![Probe::Edge(edge.probe())]));
+    let operating = tokio::spawn(ops::serve(listener, None, vec![Probe::Edge(edge.probe())]));
     let ended = edge.run(stop).await;
     operating.abort();
     ended.map_err(|error| Ended::cannot(format!("the edge broke: {error}")))

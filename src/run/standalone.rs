@@ -33,6 +33,8 @@ pub(super) async fn run(args: Standalone) -> Result<(), Ended> {
             hash: secrets::hash(&admin_token),
         }],
         signing_keys,
+        tls: None,
+        dialer: parterre_gate::dial::Dialer::default(),
         payments: core::payments(args.payments),
         drain: args.common.drain,
     })
@@ -41,7 +43,7 @@ pub(super) async fn run(args: Standalone) -> Result<(), Ended> {
     let token_file = args.data.join("admin-token");
     tracing::info!(page = public_url, core = core_url, token_file = %token_file.display(), "parterre listens");
     let probes = vec![Probe::Core(core.probe()), Probe::Edge(edge.probe())];
-    let operating = tokio::spawn(ops::serve(listener, probes));
+    let operating = tokio::spawn(ops::serve(listener, None, probes));
     let loading = args
         .demo
         .then(|| tokio::spawn(demo::load(core_url, admin_token)));
@@ -77,6 +79,8 @@ fn edge_config(args: &Standalone, cluster_secret: &str) -> parterre_edge::config
         shards: edge::shards(&args.memory),
         drain: args.common.drain,
         feed_delay: std::time::Duration::ZERO,
+        tls: None,
+        clients: args.clients.rules(),
     }
 }
 

@@ -19,6 +19,7 @@ mod message;
 pub mod metrics;
 mod reader;
 mod session;
+mod socket;
 mod tally;
 mod watch;
 

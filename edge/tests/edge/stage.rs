@@ -44,6 +44,8 @@ pub(crate) fn config(cores: &[&Core]) -> Config {
         shards: 2,
         drain: Duration::from_secs(5),
         feed_delay: Duration::ZERO,
+        tls: None,
+        clients: parterre_gate::admission::Rules::default(),
     }
 }
 
