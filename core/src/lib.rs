@@ -95,6 +95,7 @@ pub async fn build(config: Config) -> Result<Core, StartError> {
         &metrics,
         &config.public_url,
         &config.cluster_secret,
+        &config.dialer,
     );
     let passes = Passes::new(&config.signing_keys)?;
     let feed = Feed::open(&store, passes.public()).await?;

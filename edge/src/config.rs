@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use parterre_gate::admission::Rules;
+use parterre_gate::dial::Dialer;
 use parterre_gate::tls::Tls;
 
 /// Everything an edge needs to know. Read once, by the binary.
@@ -26,6 +27,8 @@ pub struct Config {
     pub feed_delay: Duration,
     /// What is spoken beneath HTTP; none means nothing.
     pub tls: Option<Tls>,
+    /// Makes the connections to cores.
+    pub dialer: Dialer,
     /// How much each client may ask.
     pub clients: Rules,
 }

@@ -62,7 +62,11 @@ impl Edge {
         let metrics = Arc::new(Metrics::new()?);
         let catalog = Arc::<Catalog>::default();
         let freshness = Arc::new(Freshness::new(Instant::now()));
-        let cores = Arc::new(Cores::new(&config.cores, &config.cluster_secret)?);
+        let cores = Arc::new(Cores::new(
+            &config.cores,
+            &config.cluster_secret,
+            config.dialer.clone(),
+        )?);
         let sources = Sources {
             cores: Arc::clone(&cores),
             catalog: Arc::clone(&catalog),

@@ -17,6 +17,7 @@ mod cold;
 mod crash;
 mod crowd;
 mod drain;
+mod encrypted;
 mod outage;
 mod race;
 mod story;
