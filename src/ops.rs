@@ -14,10 +14,11 @@ use parterre_gate::tls::Tls;
 use tokio::net::TcpListener;
 
 use crate::run::Ended;
+use crate::vitals::Vitals;
 
 /// A role as operators see it.
 pub(crate) enum Probe {
-    Core(parterre_core::Probe),
+    Core(Box<parterre_core::Probe>),
     Edge(parterre_edge::Probe),
 }
 
@@ -46,8 +47,13 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Ended> {
 }
 
 /// Serves until it is dropped.
-pub(crate) async fn serve(listener: TcpListener, tls: Option<Tls>, probes: Vec<Probe>) {
-    let probes: Arc<[Probe]> = probes.into();
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    probes: Vec<Probe>,
+    vitals: Vitals,
+) {
+    let probes = Arc::new((probes, vitals));
     let terms = Terms {
         tls,
         connections: limits::CONNECTIONS_OF_OPERATORS,
@@ -57,11 +63,18 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<Tls>, probes: Vec<P
     server::serve(listener, terms, answer, std::future::pending()).await;
 }
 
-async fn answer(probes: Arc<[Probe]>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(
+    asked: Arc<(Vec<Probe>, Vitals)>,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
+    let (probes, vitals) = &*asked;
     let (status, text) = match request.uri().path() {
         "/healthz" => (StatusCode::OK, "alive\n".to_owned()),
-        "/readyz" => ready(&probes).await,
-        "/metrics" => (StatusCode::OK, probes.iter().map(Probe::metrics).collect()),
+        "/readyz" => ready(probes).await,
+        "/metrics" => {
+            let roles: String = probes.iter().map(Probe::metrics).collect();
+            (StatusCode::OK, roles + &vitals.text())
+        }
         _ => (
             StatusCode::NOT_FOUND,
             "there are /healthz, /readyz and /metrics\n".to_owned(),

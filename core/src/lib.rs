@@ -9,6 +9,7 @@
 //! becomes a transaction, [`lane`] for how batches form, `sweeper` for what happens by
 //! time, [`payment`] for money, [`feed`] for what edges are told, `http` for who may ask.
 
+mod census;
 pub mod check;
 pub mod clock;
 pub mod config;
@@ -19,6 +20,7 @@ mod http;
 pub mod lane;
 pub mod layouts;
 pub mod metrics;
+mod passages;
 pub mod passes;
 pub mod payment;
 pub mod planning;
@@ -158,6 +160,7 @@ impl Core {
                 .follow(context.store.clone(), context.metrics.clone()),
         );
         background.spawn(sweeper::sweep(context.clone()));
+        background.spawn(census::census(context.clone()));
         background.spawn(trim::trim(
             context.store.clone(),
             context.clock.clone(),

@@ -30,6 +30,7 @@ pub mod state;
 mod ticket;
 mod time;
 pub mod upload;
+mod whole;
 pub mod wire;
 
 pub use delta::TicketChanges;

@@ -7,6 +7,7 @@ use parterre_gate::tls::Tls;
 use super::Ended;
 use crate::cli;
 use crate::ops::{self, Probe};
+use crate::vitals::Vitals;
 use crate::{secrets, signals};
 
 pub(super) async fn run(args: cli::Core) -> Result<(), Ended> {
@@ -15,7 +16,13 @@ pub(super) async fn run(args: cli::Core) -> Result<(), Ended> {
     let listener = ops::bind(args.ops_listen).await?;
     let core = parterre_core::build(config(args, tls.clone())?).await?;
     tracing::info!(address = %core.address(), "the core listens");
-    let operating = tokio::spawn(ops::serve(listener, tls, vec![Probe::Core(core.probe())]));
+    let vitals = Vitals::new()?;
+    let operating = tokio::spawn(ops::serve(
+        listener,
+        tls,
+        vec![Probe::Core(core.probe().into())],
+        vitals,
+    ));
     core.run(stop).await?;
     operating.abort();
     Ok(())

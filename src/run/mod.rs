@@ -41,6 +41,12 @@ impl Ended {
     }
 }
 
+impl From<prometheus::Error> for Ended {
+    fn from(error: prometheus::Error) -> Self {
+        Self::cannot(error.to_string())
+    }
+}
+
 impl From<parterre_core::StartError> for Ended {
     fn from(error: parterre_core::StartError) -> Self {
         Self::cannot(error.0)

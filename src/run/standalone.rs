@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use super::{Ended, core, edge};
 use crate::cli::Standalone;
 use crate::ops::{self, Probe};
+use crate::vitals::Vitals;
 use crate::{demo, secrets, signals};
 
 pub(super) async fn run(args: Standalone) -> Result<(), Ended> {
@@ -59,8 +60,8 @@ pub(super) async fn run(args: Standalone) -> Result<(), Ended> {
     let core_url = format!("{scheme}://{}", reachable(core.address()));
     let token_file = args.data.join("admin-token");
     tracing::info!(page = public_url, core = core_url, token_file = %token_file.display(), "parterre listens");
-    let probes = vec![Probe::Core(core.probe()), Probe::Edge(edge.probe())];
-    let operating = tokio::spawn(ops::serve(listener, tls, probes));
+    let probes = vec![Probe::Core(core.probe().into()), Probe::Edge(edge.probe())];
+    let operating = tokio::spawn(ops::serve(listener, tls, probes, Vitals::new()?));
     let loading = args
         .demo
         .then(|| tokio::spawn(demo::load(core_url, admin_token, within)));

@@ -14,10 +14,12 @@
 
 mod buying;
 mod cold;
+mod contract;
 mod crash;
 mod crowd;
 mod drain;
 mod encrypted;
+mod operating;
 mod outage;
 mod race;
 mod story;

@@ -24,10 +24,10 @@ pub(super) const REV: HeaderName = HeaderName::from_static("parterre-rev");
 
 /// A response that says no.
 #[derive(Debug)]
-pub(super) struct Failed(Box<Problem>);
+pub(crate) struct Failed(Box<Problem>);
 
 /// What handlers give.
-pub(super) type Reply = Result<Response, Failed>;
+pub(crate) type Reply = Result<Response, Failed>;
 
 impl From<Problem> for Failed {
     fn from(problem: Problem) -> Self {
@@ -165,18 +165,22 @@ pub(super) async fn body(request: Request, bounds: Bounds) -> Result<Bytes, Fail
     Ok(parterre_gate::body::read(&parts.headers, body, bounds).await?)
 }
 
-/// A JSON body of a request. An empty one stands for `{}`.
+/// A JSON body of a request.
 pub(super) async fn read_json<T: DeserializeOwned>(request: Request) -> Result<(T, Bytes), Failed> {
     let bytes = body(request, BODY).await?;
-    let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-    match serde_json::from_slice(text) {
+    // Serde would take a list for an object, its items for the fields.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        let detail = "the body must be a JSON object";
+        return Err(Slug::Malformed.problem(detail).into());
+    }
+    match serde_json::from_slice(&bytes) {
         Ok(value) => Ok((value, bytes)),
         Err(error) => Err(Slug::Malformed.problem(error.to_string()).into()),
     }
 }
 
 /// The query of a request; what can't be read is answered as a problem.
-pub(super) struct Params<T>(pub(super) T);
+pub(crate) struct Params<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = Failed;

@@ -2,7 +2,7 @@
 
 mod admin;
 mod admin_lists;
-mod answer;
+pub(crate) mod answer;
 mod internal;
 mod openapi;
 mod public;

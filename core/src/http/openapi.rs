@@ -11,6 +11,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use parterre_domain::command::EventPatch;
 use parterre_domain::openapi::{Document, Operation};
+use parterre_domain::upload::SeatingPlan;
 use parterre_domain::wire::api::{
     Availability, EventDetail, EventList, LayoutBody, PublishAt, RefundRequest, Reservation,
     TicketsAdded, TicketsRequest, TicketsUpload,
@@ -88,6 +89,8 @@ fn lists() -> [Operation; 2] {
         .query("limit", page(), "Reservations in a page.")
         .query("cursor", text(), "`next_cursor` of the page before.")
         .answers::<ReservationList>(200, "A page of reservations.", READ)
+        .leads_to("getReservation", "$response.body#/reservations/0/id")
+        .leads_to("refund", "$response.body#/reservations/0/id")
         .refuses(&[Slug::Malformed, Slug::Invalid]),
     ]
 }
@@ -129,10 +132,7 @@ fn drafts() -> [Operation; 3] {
         )
         .takes::<TicketsUpload>("The tiers and the tickets.")
         .takes_as("text/csv", text())
-        .takes_as(
-            "application/vnd.pretix.seating-plan+json",
-            json!({"type": "object"}),
-        )
+        .takes_in::<SeatingPlan>("application/vnd.pretix.seating-plan+json")
         .answers::<TicketsAdded>(200, "How many there are now.", WRITTEN)
         .refuses(&[
             Slug::Conflict,

@@ -4,6 +4,7 @@
 //! against its routes.
 
 mod operation;
+mod part;
 mod text;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-pub use operation::{Answer, Method, Operation, Parameter};
+pub use operation::{Method, Operation};
 
 use crate::{Problem, Slug};
 

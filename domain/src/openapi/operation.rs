@@ -1,12 +1,11 @@
 //! One operation: what it takes and what it answers.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 
-use super::{REQUEST_ID, Shape, headers_of, text};
-use crate::Slug;
+use super::part::{Answer, PROBLEM, Parameter, Schema, Schemas, by_status, content, refusal};
+use super::{Shape, text};
+use crate::{Problem, Slug};
 
 /// A method of HTTP that operations use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,38 +49,8 @@ pub struct Operation {
     problems: Vec<Slug>,
 }
 
-/// A parameter.
-pub struct Parameter {
-    name: &'static str,
-    place: &'static str,
-    required: bool,
-    schema: Value,
-    says: &'static str,
-}
-
-/// An answer that isn't a problem.
-pub struct Answer {
-    /// Its status.
-    pub status: u16,
-    says: &'static str,
-    headers: &'static [&'static str],
-    bodies: Vec<(&'static str, Schema)>,
-    /// Operations that go on from here: their id, and what of this answer is their `id`.
-    links: Vec<(&'static str, &'static str)>,
-}
-
-/// A schema: of a type, or written out.
-enum Schema {
-    Of(Shape),
-    Is(Value),
-}
-
-/// Makes a schema of a shape, and remembers what it refers to.
-type Schemas<'a> = &'a mut dyn FnMut(Shape) -> Value;
-
 const JSON: &str = "application/json";
 const MSGPACK: &str = "application/msgpack";
-const PROBLEM: &str = "application/problem+json";
 
 impl Operation {
     fn new(method: Method, path: &'static str, id: &'static str, summary: &'static str) -> Self {
@@ -188,6 +157,13 @@ impl Operation {
         self.refuses(&[Slug::Malformed, Slug::Invalid, Slug::TooLarge])
     }
 
+    /// A body of this type in another media type.
+    #[must_use]
+    pub fn takes_in<T: JsonSchema>(mut self, media: &'static str) -> Self {
+        self.bodies.push((media, Schema::Of(Shape::read::<T>())));
+        self
+    }
+
     /// A body of another media type.
     #[must_use]
     pub fn takes_as(mut self, media: &'static str, schema: Value) -> Self {
@@ -230,6 +206,17 @@ impl Operation {
             links: Vec::new(),
         });
         self
+    }
+
+    /// Answers a problem under a status that no other problem has.
+    #[must_use]
+    pub fn refuses_as(self, status: u16, says: &'static str) -> Self {
+        let mut refusing = self.answers_nothing(status, says, &[]);
+        if let Some(answer) = refusing.answers.last_mut() {
+            let problem = Schema::Of(Shape::written::<Problem>());
+            answer.bodies.push((PROBLEM, problem));
+        }
+        refusing
     }
 
     /// Answers without a body.
@@ -311,92 +298,4 @@ impl Operation {
         }
         rendered
     }
-}
-
-impl Parameter {
-    fn render(&self) -> Value {
-        json!({
-            "name": self.name,
-            "in": self.place,
-            "required": self.required,
-            "description": self.says,
-            "schema": self.schema,
-        })
-    }
-}
-
-impl Answer {
-    fn render(&self, schemas: Schemas<'_>) -> Value {
-        let mut rendered = json!({
-            "description": self.says,
-            "headers": header_references(self.headers),
-        });
-        if !self.bodies.is_empty() {
-            rendered["content"] = content(&self.bodies, schemas);
-        }
-        if !self.links.is_empty() {
-            let links = self.links.iter().map(|(operation, id)| {
-                let link = json!({"operationId": operation, "parameters": {"id": id}});
-                ((*operation).to_owned(), link)
-            });
-            rendered["links"] = Value::Object(links.collect());
-        }
-        rendered
-    }
-}
-
-fn content(bodies: &[(&'static str, Schema)], schemas: Schemas<'_>) -> Value {
-    let content = bodies.iter().map(|(media, schema)| {
-        let schema = match schema {
-            Schema::Of(shape) => schemas(*shape),
-            Schema::Is(schema) => schema.clone(),
-        };
-        ((*media).to_owned(), json!({"schema": schema}))
-    });
-    Value::Object(content.collect())
-}
-
-/// Problems with one status share an answer; which it is stands in the body's `type`.
-fn by_status(problems: &[Slug]) -> BTreeMap<u16, Vec<Slug>> {
-    let mut by_status: BTreeMap<u16, Vec<Slug>> = BTreeMap::new();
-    for &slug in problems {
-        let slugs = by_status.entry(slug.parts().0).or_default();
-        if !slugs.contains(&slug) {
-            slugs.push(slug);
-        }
-    }
-    by_status
-}
-
-fn refusal(slugs: &[Slug], problem: &Value) -> Value {
-    let says = slugs.iter().map(|slug| {
-        let (_, name, title) = slug.parts();
-        format!("`{name}`: {title}.")
-    });
-    let kinds: Vec<String> = slugs
-        .iter()
-        .map(|slug| format!("/problems/{}", slug.parts().1))
-        .collect();
-    let headers: Vec<&str> = slugs
-        .iter()
-        .copied()
-        .flat_map(headers_of)
-        .copied()
-        .collect();
-    json!({
-        "description": says.collect::<Vec<_>>().join(" "),
-        "headers": header_references(&headers),
-        "content": {PROBLEM: {"schema": {
-            "allOf": [problem, {"properties": {"type": {"enum": kinds}}}],
-        }}},
-    })
-}
-
-fn header_references(names: &[&str]) -> Value {
-    let names = names.iter().chain([&REQUEST_ID]);
-    let references = names.map(|name| {
-        let reference = json!({"$ref": format!("#/components/headers/{name}")});
-        ((*name).to_owned(), reference)
-    });
-    Value::Object(references.collect())
 }

@@ -46,7 +46,7 @@ schema!(Timestamp, "Timestamp", {
     "description": "RFC 3339 in UTC, to the millisecond.",
 });
 schema!(Money, "Money", {
-    "type": "integer", "format": "int64",
+    "type": "integer", "format": "int64", "minimum": i64::MIN, "maximum": i64::MAX,
     "description": "In minor units of the currency beside it.",
 });
 schema!(Currency, "Currency", {

@@ -161,6 +161,8 @@ pub struct ReserveRequest {
 #[serde(deny_unknown_fields)]
 pub struct BestWish {
     /// How many.
+    #[serde(deserialize_with = "crate::whole::deserialize")]
+    #[schemars(range(min = 1, max = 100))]
     pub count: u16,
     /// Only of this tier, by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -136,7 +136,11 @@ async fn dispatch(
             let forwarded = edge.forwarder.reserve(edge, event, parts, body, id).await;
             forwarded.unwrap_or_else(|problem| answer::problem(&problem))
         }
-        Route::Reservation(_) | Route::Checkout(_) | Route::Webhook | Route::Sandbox => {
+        Route::Reservation(_)
+        | Route::Checkout(_)
+        | Route::Webhook
+        | Route::SandboxPage
+        | Route::SandboxButton => {
             let forwarded = edge.forwarder.forward(parts, body, id).await;
             forwarded.unwrap_or_else(|problem| answer::problem(&problem))
         }

@@ -33,8 +33,10 @@ pub(crate) enum Route {
     Checkout(ReservationId),
     /// A payment provider's call.
     Webhook,
-    /// The sandbox provider's pages.
-    Sandbox,
+    /// The sandbox provider's page.
+    SandboxPage,
+    /// A button of that page.
+    SandboxButton,
     /// The WebSocket, which the shard serves; asked for with another method.
     Live,
 }
@@ -52,8 +54,10 @@ impl Route {
             "/v1/events" => Some(Self::Events),
             "/v1/keys" => Some(Self::Keys),
             "/v1/live" => Some(Self::Live),
-            _ if path.starts_with("/sandbox/") => Some(Self::Sandbox),
-            _ => Self::of_money(path.strip_prefix("/v1/")?),
+            _ => match path.strip_prefix("/sandbox/") {
+                Some(rest) => Self::of_sandbox(rest),
+                None => Self::of_money(path.strip_prefix("/v1/")?),
+            },
         }
     }
 
@@ -67,6 +71,14 @@ impl Route {
             "tickets" => Some(Self::Tickets(event)),
             "reservations" => Some(Self::Reserve(event)),
             _ => None,
+        }
+    }
+
+    fn of_sandbox(rest: &str) -> Option<Self> {
+        match rest.split_once('/') {
+            None => Some(Self::SandboxPage),
+            Some((_, "pay" | "decline")) => Some(Self::SandboxButton),
+            Some(_) => None,
         }
     }
 
@@ -91,10 +103,10 @@ impl Route {
             | Self::Event(_)
             | Self::Layout(_)
             | Self::Availability(_)
-            | Self::Tickets(_) => "GET, HEAD",
-            Self::Reserve(_) | Self::Checkout(_) | Self::Webhook => "POST",
+            | Self::Tickets(_)
+            | Self::SandboxPage => "GET, HEAD",
+            Self::Reserve(_) | Self::Checkout(_) | Self::Webhook | Self::SandboxButton => "POST",
             Self::Reservation(_) => "GET, HEAD, DELETE",
-            Self::Sandbox => "GET, HEAD, POST",
             Self::Live => "GET",
         }
     }
@@ -121,7 +133,8 @@ impl Route {
             | Self::Reservation(_)
             | Self::Checkout(_)
             | Self::Webhook
-            | Self::Sandbox => RouteLabel::Forwarded,
+            | Self::SandboxPage
+            | Self::SandboxButton => RouteLabel::Forwarded,
             Self::Live => RouteLabel::Unknown,
         }
     }
@@ -165,7 +178,9 @@ mod tests {
         check("/v1/reservations", None);
         check("/v1/payments/sandbox/webhook", Some(Route::Webhook));
         check("/v1/payments//webhook", None);
-        check("/sandbox/abc", Some(Route::Sandbox));
+        check("/sandbox/abc", Some(Route::SandboxPage));
+        check("/sandbox/abc/pay", Some(Route::SandboxButton));
+        check("/sandbox/abc/steal", None);
         check("/sandbox", None);
         check("/internal/v1/feed", None);
         check("/admin/v1/events", None);

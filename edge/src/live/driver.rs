@@ -18,9 +18,9 @@ use parterre_domain::{EventId, Slug, Timestamp, limits};
 
 use super::hub::{Effect, Hub, Pace, World};
 use super::message::Subprotocol;
-use super::metrics::LiveMetrics;
 use super::reader::{Incoming, Reader};
 use super::socket::LiveSocket;
+use crate::metrics::LiveMetrics;
 use crate::slab::ConnectionId;
 
 /// What the driver needs of the edge around it.

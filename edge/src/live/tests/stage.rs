@@ -24,8 +24,8 @@ use parterre_domain::{Counts, EventId, Problem, Rev, Slug, TicketState, Timestam
 
 use super::model::{FedCell, FedWorld, event};
 use crate::live::hub::{Pace, World};
-use crate::live::metrics::LiveMetrics;
 use crate::live::{Live, Surroundings};
+use crate::metrics::LiveMetrics;
 use crate::shard::{Shard, Site};
 
 /// How long a test waits for what must happen.
