@@ -19,6 +19,8 @@ use crate::metrics::Metrics;
 use crate::render::{Body, Format, Renderer};
 use crate::signals::Signals;
 
+use parterre_gate::admission::Admission;
+
 /// What all parts of an edge share; immutable, each part looks after its own changes.
 #[derive(Debug)]
 pub struct Edge {
@@ -36,6 +38,8 @@ pub struct Edge {
     pub cores: Arc<Cores>,
     /// What cores answer.
     pub forwarder: Forwarder,
+    /// Who may come in.
+    pub admission: Admission,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The runtime of everything that isn't a shard.
@@ -59,7 +63,11 @@ impl Edge {
         let metrics = Arc::new(Metrics::new()?);
         let catalog = Arc::<Catalog>::default();
         let freshness = Arc::new(Freshness::new(Instant::now()));
-        let cores = Arc::new(Cores::new(&config.cores, &config.cluster_secret)?);
+        let cores = Arc::new(Cores::new(
+            &config.cores,
+            &config.cluster_secret,
+            config.dialer.clone(),
+        )?);
         let sources = Sources {
             cores: Arc::clone(&cores),
             catalog: Arc::clone(&catalog),
@@ -73,6 +81,7 @@ impl Edge {
             lists: Lists::new(config.cache_bytes / 16),
             renderer: Renderer::new(background.clone(), Arc::clone(&metrics)),
             signals: Signals::new(config.shards),
+            admission: Admission::new(config.clients.clone()),
             config,
             catalog,
             freshness,

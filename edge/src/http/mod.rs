@@ -12,15 +12,16 @@ pub(crate) mod route;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use parterre_gate::head;
 
-use parterre_domain::{EventId, Problem, Slug, limits};
+use parterre_domain::{EventId, Problem, Slug};
 
 use crate::cell::Cell;
 use crate::context::Edge;
@@ -52,6 +53,15 @@ pub async fn respond(
     response.headers_mut().insert(REQUEST_ID, id);
     let status = response.status();
     edge.metrics.answered(label, status, began.elapsed());
+    response
+}
+
+/// An answer to a request that isn't looked at.
+pub(crate) fn refuse(edge: &Edge, problem: &Problem) -> Response<Body> {
+    let mut response = answer::problem(problem);
+    response.headers_mut().insert(REQUEST_ID, request_id());
+    let (label, status) = (RouteLabel::Unknown, response.status());
+    edge.metrics.answered(label, status, Duration::ZERO);
     response
 }
 
@@ -97,7 +107,7 @@ async fn dispatch(
     body: Incoming,
     id: &HeaderValue,
 ) -> (RouteLabel, Response<Body>) {
-    if let Err(problem) = check_size(&parts) {
+    if let Err(problem) = head::check(&parts.uri, &parts.headers) {
         return (RouteLabel::Unknown, answer::problem(&problem));
     }
     let Some(route) = Route::of(parts.uri.path()) else {
@@ -137,26 +147,6 @@ async fn dispatch(
         }
     };
     (route.label(), response)
-}
-
-fn check_size(parts: &Parts) -> Result<(), Problem> {
-    let length = parts.uri.path().len() + parts.uri.query().map_or(0, str::len);
-    if length > limits::URI_BYTES {
-        let detail = format!("path and query may have {} bytes", limits::URI_BYTES);
-        return Err(Slug::UriTooLong.problem(detail));
-    }
-    if header_bytes(&parts.headers) > limits::HEADERS_BYTES {
-        let detail = format!("headers may have {} bytes", limits::HEADERS_BYTES);
-        return Err(Slug::HeadersTooLarge.problem(detail));
-    }
-    Ok(())
-}
-
-fn header_bytes(headers: &HeaderMap) -> usize {
-    let lengths = headers.iter();
-    lengths
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum()
 }
 
 async fn read(edge: &Arc<Edge>, route: Route, parts: &Parts) -> Result<Found, Problem> {
