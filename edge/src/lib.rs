@@ -21,11 +21,13 @@ pub mod freshness;
 pub mod http;
 pub mod live;
 pub mod metrics;
+mod neighbours;
 mod process;
 pub mod render;
 pub mod search;
 pub mod shard;
 pub mod signals;
+pub mod similar;
 mod slab;
 
 pub use process::{Probe, Process, StartError, build};

@@ -26,6 +26,8 @@ pub enum RouteLabel {
     Availability,
     /// Its tickets.
     Tickets,
+    /// Events like it.
+    Similar,
     /// A call that a core answers.
     Forwarded,
     /// Nothing that there is.
@@ -33,13 +35,14 @@ pub enum RouteLabel {
 }
 
 impl RouteLabel {
-    const ALL: [(Self, &'static str); 8] = [
+    const ALL: [(Self, &'static str); 9] = [
         (Self::Home, "home"),
         (Self::Events, "events"),
         (Self::Event, "event"),
         (Self::Layout, "layout"),
         (Self::Availability, "availability"),
         (Self::Tickets, "tickets"),
+        (Self::Similar, "similar"),
         (Self::Forwarded, "forwarded"),
         (Self::Unknown, "unknown"),
     ];
@@ -85,6 +88,7 @@ pub struct Metrics {
     pub feed_lag_seconds: Gauge,
     pub stale_seconds: IntGauge,
     pub catalog_events: IntGauge,
+    pub neighbours_loaded: IntCounter,
 }
 
 impl Metrics {
@@ -109,18 +113,8 @@ impl Metrics {
             requests: requests(&registry)?,
             latency: latency(&registry)?,
             forwards: forwards(&registry)?,
-            renders: counters(
-                &registry,
-                "parterre_edge_renders_total",
-                "Bodies of events rendered, before any compression",
-                &["body", "format"],
-            )?,
-            compressions: counters(
-                &registry,
-                "parterre_edge_compressions_total",
-                "Bodies compressed, those of lists included",
-                &["encoding"],
-            )?,
+            renders: renders(&registry)?,
+            compressions: compressions(&registry)?,
             cache_hits: counter(
                 "parterre_edge_cache_hits_total",
                 "Reads of an event that was held",
@@ -166,6 +160,7 @@ impl Metrics {
                 "Seconds since the edge was known to be up to date",
             )?,
             catalog_events: gauge("parterre_edge_catalog_events", "Published events")?,
+            neighbours_loaded: neighbours_loaded(&registry)?,
             registry,
         })
     }
@@ -237,6 +232,33 @@ fn counters(
     let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
     registry.register(Box::new(counters.clone()))?;
     Ok(counters)
+}
+
+fn renders(registry: &Registry) -> Result<IntCounterVec, prometheus::Error> {
+    counters(
+        registry,
+        "parterre_edge_renders_total",
+        "Bodies of events rendered, before any compression",
+        &["body", "format"],
+    )
+}
+
+fn compressions(registry: &Registry) -> Result<IntCounterVec, prometheus::Error> {
+    counters(
+        registry,
+        "parterre_edge_compressions_total",
+        "Bodies compressed, those of lists included",
+        &["encoding"],
+    )
+}
+
+fn neighbours_loaded(registry: &Registry) -> Result<IntCounter, prometheus::Error> {
+    let loaded = IntCounter::new(
+        "parterre_edge_neighbours_loaded_total",
+        "Events loaded because one near them was looked at",
+    )?;
+    registry.register(Box::new(loaded.clone()))?;
+    Ok(loaded)
 }
 
 fn feed_lag(registry: &Registry) -> Result<Gauge, prometheus::Error> {

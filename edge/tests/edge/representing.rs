@@ -33,7 +33,7 @@ fn value(response: &Response<Bytes>) -> Value {
     let mut plain = Vec::new();
     match header(response, "content-encoding").as_str() {
         "" => plain.extend_from_slice(body),
-        "br" => drop(brotli::BrotliDecompress(&mut &*body, &mut plain).unwrap()),
+        "br" => brotli::BrotliDecompress(&mut &*body, &mut plain).unwrap(),
         "gzip" => drop(
             flate2::read::GzDecoder::new(body)
                 .read_to_end(&mut plain)
