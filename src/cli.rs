@@ -40,6 +40,8 @@ pub(crate) enum Role {
     Admin(Admin),
     /// Audit every invariant and every ticket of a store.
     Check(Check),
+    /// Verify the pass of a ticket without asking the core.
+    CheckTicket(CheckTicket),
     /// Load and correctness tests against a running server.
     Loadtest(LoadtestArgs),
 }
@@ -87,6 +89,9 @@ pub(crate) struct Core {
     /// The secret shared with the edges.
     #[arg(long, env = "PARTERRE_CLUSTER_SECRET_FILE", value_name = "FILE")]
     pub(crate) cluster_secret_file: PathBuf,
+    /// The keys that sign the passes of tickets, one a line; the first signs.
+    #[arg(long, env = "PARTERRE_SIGNING_KEY_FILE", value_name = "FILE")]
+    pub(crate) signing_key_file: PathBuf,
     /// An administrator's token as `parterre admin token` prints it; repeatable.
     #[arg(long, env = "PARTERRE_ADMIN_TOKEN_HASH", value_name = "NAME:HASH", value_delimiter = ',', value_parser = admin_token)]
     pub(crate) admin_token_hash: Vec<AdminToken>,
@@ -151,6 +156,18 @@ pub(crate) enum Admin {
     Import(Import),
     /// Make an administrator's token: printed once, with the hash for a core.
     Token(Token),
+    /// Begin a new epoch, as is needed after a restore from a backup.
+    Epoch(Epoch),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Epoch {
+    /// Says that a new one is wanted.
+    #[arg(long, required = true)]
+    pub(crate) new: bool,
+    /// Which store: embedded:DIR. It must not be open elsewhere.
+    #[arg(long, env = "PARTERRE_STORE", value_parser = store)]
+    pub(crate) store: StoreConfig,
 }
 
 #[derive(Debug, Args)]
@@ -216,6 +233,23 @@ pub(crate) struct Check {
     /// Which store: embedded:DIR. It must not be open elsewhere.
     #[arg(long, env = "PARTERRE_STORE", value_parser = store)]
     pub(crate) store: StoreConfig,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckTicket {
+    /// The pass, as it stands in the paid reservation.
+    pub(crate) pass: String,
+    /// A file with the public keys, as `GET /v1/keys` gives them.
+    #[arg(long, env = "PARTERRE_KEYS", value_name = "FILE")]
+    pub(crate) keys: Option<PathBuf>,
+    /// The edge that is asked for the public keys when no file is named.
+    #[arg(
+        long,
+        env = "PARTERRE_EDGE",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8080"
+    )]
+    pub(crate) edge: String,
 }
 
 /// Why the command line leads nowhere: help was asked for, or something is wrong.
@@ -384,6 +418,8 @@ mod tests {
                 "--payments",
                 "sandbox",
                 "--cluster-secret-file",
+                "f",
+                "--signing-key-file",
                 "f"
             ])
             .is_ok()

@@ -1,4 +1,4 @@
-//! A client of the admin API.
+//! A client of the admin API, and of what anybody may read.
 
 use std::error::Error;
 use std::fmt;
@@ -28,17 +28,25 @@ const PATIENCE: Duration = Duration::from_secs(120);
 #[derive(Clone)]
 pub(crate) struct Client {
     core: String,
-    token: String,
+    token: Option<String>,
     http: HttpClient<HttpConnector, Full<Bytes>>,
 }
 
 impl Client {
     /// A client of the core at an origin.
     pub(crate) fn new(core: &str, token: &str) -> Self {
+        Self {
+            token: Some(token.to_owned()),
+            ..Self::anonymous(core)
+        }
+    }
+
+    /// A client without a token, of anybody who answers everybody.
+    pub(crate) fn anonymous(origin: &str) -> Self {
         let http = HttpClient::builder(TokioExecutor::new()).build_http();
         Self {
-            core: core.trim_end_matches('/').to_owned(),
-            token: token.to_owned(),
+            core: origin.trim_end_matches('/').to_owned(),
+            token: None,
             http,
         }
     }
@@ -123,8 +131,12 @@ impl Client {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.core))
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
-            .header(header::CONTENT_TYPE, kind)
+            .header(header::CONTENT_TYPE, kind);
+        let request = match &self.token {
+            Some(token) => request.header(header::AUTHORIZATION, format!("Bearer {token}")),
+            None => request,
+        };
+        let request = request
             .body(Full::from(body))
             .map_err(|error| CallError::before(&error))?;
         let answered = async {

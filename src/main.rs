@@ -11,6 +11,7 @@ mod run;
 mod secrets;
 mod signals;
 mod telemetry;
+mod vitals;
 
 use std::process::ExitCode;
 

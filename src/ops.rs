@@ -14,10 +14,11 @@ use parterre_domain::limits;
 use tokio::net::TcpListener;
 
 use crate::run::Ended;
+use crate::vitals::Vitals;
 
 /// A role as operators see it.
 pub(crate) enum Probe {
-    Core(parterre_core::Probe),
+    Core(Box<parterre_core::Probe>),
     Edge(parterre_edge::Probe),
 }
 
@@ -46,8 +47,8 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Ended> {
 }
 
 /// Serves until it is dropped.
-pub(crate) async fn serve(listener: TcpListener, probes: Vec<Probe>) {
-    let probes: Arc<[Probe]> = probes.into();
+pub(crate) async fn serve(listener: TcpListener, probes: Vec<Probe>, vitals: Vitals) {
+    let probes = Arc::new((probes, vitals));
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(limits::SWEEP_INTERVAL).await;
@@ -67,13 +68,17 @@ pub(crate) async fn serve(listener: TcpListener, probes: Vec<Probe>) {
 }
 
 async fn answer(
-    probes: Arc<[Probe]>,
+    asked: Arc<(Vec<Probe>, Vitals)>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (probes, vitals) = &*asked;
     let (status, text) = match request.uri().path() {
         "/healthz" => (StatusCode::OK, "alive\n".to_owned()),
-        "/readyz" => ready(&probes).await,
-        "/metrics" => (StatusCode::OK, probes.iter().map(Probe::metrics).collect()),
+        "/readyz" => ready(probes).await,
+        "/metrics" => {
+            let roles: String = probes.iter().map(Probe::metrics).collect();
+            (StatusCode::OK, roles + &vitals.text())
+        }
         _ => (
             StatusCode::NOT_FOUND,
             "there are /healthz, /readyz and /metrics\n".to_owned(),

@@ -38,6 +38,19 @@ pub(crate) fn read(path: &Path, make: bool) -> Result<String, Ended> {
     }
 }
 
+/// The keys that sign passes: one a line, 64 hexadecimal digits. The first signs, the
+/// others go on verifying what they have signed.
+pub(crate) fn signing_keys(path: &Path, make: bool) -> Result<Vec<[u8; 32]>, Ended> {
+    let text = read(path, make)?;
+    let keys = text.lines().map(|line| from_hex(line.trim()));
+    keys.collect::<Option<Vec<_>>>().ok_or_else(|| {
+        let shown = path.display();
+        Ended::cannot(format!(
+            "{shown} must hold 64 hexadecimal digits a line; make a key with: openssl rand -hex 32"
+        ))
+    })
+}
+
 /// The digest of a token that a core is told.
 pub(crate) fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()

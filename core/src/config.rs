@@ -17,6 +17,8 @@ pub struct Config {
     pub cluster_secret: String,
     /// Who may call the admin API.
     pub admin_tokens: Vec<AdminToken>,
+    /// The secrets of the keys of passes: the first signs, all verify. At least one.
+    pub signing_keys: Vec<[u8; 32]>,
     /// Which payment provider checkouts go to.
     pub payments: Payments,
     /// How long to finish what is in flight when told to stop.

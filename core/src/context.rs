@@ -8,6 +8,7 @@ use crate::feed::Feed;
 use crate::lane::Lanes;
 use crate::layouts::Layouts;
 use crate::metrics::Metrics;
+use crate::passes::Passes;
 use crate::payment::Payments;
 use crate::store::any::AnyStore;
 
@@ -22,5 +23,6 @@ pub struct Context {
     pub clock: Clock,
     pub metrics: Metrics,
     pub payments: Payments,
+    pub passes: Passes,
     pub feed: Feed,
 }

@@ -13,6 +13,7 @@ use parterre_domain::{LogRecord, Rev, Timestamp, limits};
 use crate::clock::Clock;
 use crate::lane::{Committed, Rejected};
 use crate::metrics::Metrics;
+use crate::passages::Passages;
 use crate::store::{Commit, Loaded, Marker, Retry, Store, Transaction};
 
 /// A command and until when it may be tried.
@@ -42,7 +43,7 @@ pub struct Driver<S> {
 }
 
 /// What an attempt decided of each command of a batch.
-type Decided = Vec<Result<Answer, Rejected>>;
+pub(crate) type Decided = Vec<Result<Answer, Rejected>>;
 
 impl<S: Store> Driver<S> {
     /// A driver whose batches are marked under a key that no other driver uses.
@@ -80,7 +81,7 @@ impl<S: Store> Driver<S> {
 
     async fn attempts(&self, batch: &[Queued], marker: &Marker) -> Result<Vec<Outcome>, TooLarge> {
         // What the last attempt decided, if its commit's outcome is unknown.
-        let mut unsettled: Option<Decided> = None;
+        let mut unsettled: Option<(Decided, Passages)> = None;
         let mut unknown = false;
         let mut transaction = match self.store.begin().await {
             Ok(transaction) => transaction,
@@ -90,7 +91,8 @@ impl<S: Store> Driver<S> {
             let now = self.clock.now();
             let why = match self.attempt(&mut transaction, batch, marker, now).await {
                 Ok(Attempt::Settled(rev)) => {
-                    if let Some(decided) = unsettled {
+                    if let Some((decided, passages)) = unsettled {
+                        passages.count(&self.metrics);
                         return Ok(answers(decided, rev));
                     }
                     Retry::Conflict
@@ -100,15 +102,17 @@ impl<S: Store> Driver<S> {
                 }
                 Ok(Attempt::Decided(decided, overlay)) => {
                     let commit = commit(*overlay, now, marker)?;
+                    let passages = Passages::of(batch, &decided, &commit.writes);
                     let timer = self.metrics.commit_seconds.start_timer();
                     match transaction.commit(commit).await {
                         Ok(rev) => {
                             timer.observe_duration();
+                            passages.count(&self.metrics);
                             return Ok(answers(decided, rev));
                         }
                         Err((back, why)) => {
                             transaction = back;
-                            unsettled = Some(decided);
+                            unsettled = Some((decided, passages));
                             unknown = why == Retry::Unknown;
                             why
                         }

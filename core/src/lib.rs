@@ -9,16 +9,20 @@
 //! becomes a transaction, [`lane`] for how batches form, `sweeper` for what happens by
 //! time, [`payment`] for money, [`feed`] for what edges are told, `http` for who may ask.
 
+mod census;
 pub mod check;
 pub mod clock;
 pub mod config;
 pub mod context;
 pub mod driver;
+pub mod epoch;
 pub mod feed;
 mod http;
 pub mod lane;
 pub mod layouts;
 pub mod metrics;
+mod passages;
+pub mod passes;
 pub mod payment;
 pub mod planning;
 mod probe;
@@ -43,6 +47,7 @@ use crate::http::Server;
 use crate::lane::{Lanes, Running};
 use crate::layouts::Layouts;
 use crate::metrics::Metrics;
+use crate::passes::Passes;
 use crate::payment::Payments;
 pub use crate::probe::Probe;
 use crate::store::Failure;
@@ -94,7 +99,8 @@ pub async fn build(config: Config) -> Result<Core, StartError> {
         &config.public_url,
         &config.cluster_secret,
     );
-    let feed = Feed::open(&store).await?;
+    let passes = Passes::new(&config.signing_keys)?;
+    let feed = Feed::open(&store, passes.public()).await?;
     let config = Arc::new(config);
     let context = Context {
         config,
@@ -104,6 +110,7 @@ pub async fn build(config: Config) -> Result<Core, StartError> {
         clock,
         metrics,
         payments,
+        passes,
         feed,
     };
     Ok(Core {
@@ -152,6 +159,7 @@ impl Core {
                 .follow(context.store.clone(), context.metrics.clone()),
         );
         background.spawn(sweeper::sweep(context.clone()));
+        background.spawn(census::census(context.clone()));
         background.spawn(trim::trim(
             context.store.clone(),
             context.clock.clone(),

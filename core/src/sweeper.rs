@@ -253,7 +253,20 @@ async fn cancel(context: &Context, event: EventId, due_at: Timestamp) -> Result<
     }
 }
 
-const fn name(due: Due) -> &'static str {
+/// Every kind of what is due, as a label.
+pub(crate) const KINDS: [&str; 8] = [
+    "expire",
+    "turn_sale",
+    "publish",
+    "cancel_step",
+    "outbox",
+    "forget",
+    "drop_upload",
+    "sandbox",
+];
+
+/// What is due, as a label: one of [`KINDS`].
+pub(crate) const fn name(due: Due) -> &'static str {
     match due {
         Due::Expire(_) => "expire",
         Due::TurnSale(_) => "turn_sale",
@@ -288,6 +301,23 @@ mod tests {
         assert_eq!(begun, limits::PROVIDER_SWEEPS_AT_ONCE);
         queues.add(entry(many), Kind::Own);
         assert_eq!(queues.next(), Some((entry(many), Kind::Own)));
+    }
+
+    #[test]
+    fn every_kind_has_its_label() {
+        let (id, bytes) = (EventId::from_number(1), [0; 16]);
+        let reservation = parterre_domain::ReservationId::from_bytes(bytes);
+        let all = [
+            Due::Expire(reservation),
+            Due::TurnSale(id),
+            Due::Publish(id),
+            Due::CancelStep(id),
+            Due::Outbox(parterre_domain::OutboxId(bytes)),
+            Due::Forget(reservation),
+            Due::DropUpload(parterre_domain::UploadId(bytes)),
+            Due::Sandbox(bytes),
+        ];
+        assert_eq!(all.map(name), KINDS);
     }
 
     #[test]

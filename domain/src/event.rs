@@ -1,5 +1,6 @@
 //! An event as the store keeps it, and what follows from it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Currency, EventId, Money, Tier, Timestamp, limits};
@@ -30,16 +31,20 @@ pub struct EventRecord {
 }
 
 /// What an administrator says about an event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct About {
     /// What it is called.
+    #[schemars(length(min = 1, max = limits::NAME_CHARS))]
     pub title: String,
     /// Its kind, such as `comedy`.
+    #[schemars(length(min = 1, max = limits::NAME_CHARS))]
     pub category: String,
     /// Where it is.
+    #[schemars(length(min = 1, max = limits::NAME_CHARS))]
     pub venue: String,
     /// In which city.
+    #[schemars(length(min = 1, max = limits::NAME_CHARS))]
     pub city: String,
     /// When it begins; may be past.
     pub starts_at: Timestamp,
@@ -52,16 +57,26 @@ pub struct About {
     /// What its prices are in.
     pub currency: Currency,
     /// Free text.
+    #[schemars(length(max = limits::DESCRIPTION_CHARS))]
     #[serde(default)]
     pub description: String,
     /// A picture.
+    #[schemars(length(max = limits::URL_CHARS), regex(pattern = "^https?://"))]
     #[serde(default)]
     pub image_url: Option<String>,
     /// Tickets one reservation may hold.
-    #[serde(default = "default_max_tickets")]
+    #[serde(
+        default = "default_max_tickets",
+        deserialize_with = "crate::whole::deserialize"
+    )]
+    #[schemars(range(min = 1, max = limits::MAX_TICKETS))]
     pub max_tickets: u16,
     /// How long a reservation holds its tickets, in seconds.
-    #[serde(default = "default_hold_seconds")]
+    #[serde(
+        default = "default_hold_seconds",
+        deserialize_with = "crate::whole::deserialize"
+    )]
+    #[schemars(range(min = *limits::HOLD_SECONDS.start(), max = *limits::HOLD_SECONDS.end()))]
     pub hold_seconds: u32,
 }
 

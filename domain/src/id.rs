@@ -98,7 +98,7 @@ ulid_id!(
 /// A ticket's position in its event's ticket list, from 0, in the order of upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct TicketId(pub u32);
+pub struct TicketId(#[serde(deserialize_with = "crate::whole::deserialize")] pub u32);
 
 impl TicketId {
     /// The position as an index into columns.

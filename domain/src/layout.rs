@@ -5,12 +5,13 @@
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Money, TicketId, limits};
 
 /// A price class of an event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tier {
     /// Unique within the event; at most [`limits::ID_CHARS`] characters.
@@ -22,7 +23,7 @@ pub struct Tier {
 }
 
 /// One ticket as an administrator uploads it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewTicket {
     /// A stand, a block, a floor; may be empty for events without seats.

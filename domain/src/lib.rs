@@ -19,6 +19,8 @@ mod layout;
 pub mod limits;
 pub mod log;
 mod money;
+pub mod openapi;
+pub mod pass;
 mod problem;
 mod refusal;
 mod reservation;
@@ -28,6 +30,7 @@ pub mod state;
 mod ticket;
 mod time;
 pub mod upload;
+mod whole;
 pub mod wire;
 
 pub use delta::TicketChanges;
@@ -36,6 +39,7 @@ pub use id::{BadId, EventId, ReservationId, TicketId};
 pub use layout::{Layout, LayoutChunk, NewTicket, Tier};
 pub use log::{EventChange, LogRecord};
 pub use money::{BadCurrency, Currency, Money};
+pub use pass::{Jwk, JwkSet, PassClaims, PassKey, PassPublicKey};
 pub use problem::{Problem, Slug};
 pub use refusal::{FieldError, Refusal, TakenTicket};
 pub use reservation::{

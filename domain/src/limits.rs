@@ -98,6 +98,8 @@ pub const REPLANS: usize = 3;
 pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// Characters of an `Idempotency-Key`.
 pub const IDEMPOTENCY_KEY_CHARS: std::ops::RangeInclusive<usize> = 16..=255;
+/// Bytes of a ticket's pass that is to be verified.
+pub const PASS_BYTES: usize = 4 << 10;
 /// How long a staged upload is kept that no event took up.
 pub const UPLOAD_KEPT: Duration = Duration::from_secs(3600);
 /// How long tickets of an open checkout stay pending past their expiry while the
@@ -178,6 +180,10 @@ pub const FEED_EDGES: usize = 1_024;
 pub const FEED_JOIN_BYTES: usize = 1 << 10;
 /// How often a core tells its edges where the log ends.
 pub const FEED_HEARTBEAT: Duration = Duration::from_millis(250);
+/// How often a core counts what waits in its store, for operators.
+pub const CENSUS_INTERVAL: Duration = Duration::from_secs(10);
+/// Entries of one kind of index that such a count looks at; beyond it, it stands still.
+pub const CENSUS_ENTRIES: usize = 20_000;
 /// The oldest read of the log's end that a heartbeat may rest on.
 pub const FEED_READ_AGE: Duration = Duration::from_millis(500);
 /// Events in one page of a catalog snapshot.

@@ -1,11 +1,12 @@
 //! RFC 9457 problems: the one place where an outcome becomes a status code.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{FieldError, Refusal, TakenTicket, Timestamp};
 
 /// The body of an error answer, `application/problem+json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Problem {
     /// `/problems/<slug>`.
     #[serde(rename = "type")]

@@ -1,5 +1,6 @@
 //! Refusals: the answers that say no. Typed and expected; nothing was changed.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{ReservationState, TicketId, TicketState, Timestamp};
@@ -51,7 +52,7 @@ pub enum Refusal {
 }
 
 /// A ticket that isn't free.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct TakenTicket {
     /// Which.
     pub id: TicketId,
@@ -60,7 +61,7 @@ pub struct TakenTicket {
 }
 
 /// What is wrong with one field of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct FieldError {
     /// The field's name, with dots and indices: `tickets[3].tier`.
     pub field: String,

@@ -1,11 +1,14 @@
 //! Ticket states, their counts, and the packed states of a whole event.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::TicketId;
 
 /// What can be done with a ticket now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]
 pub enum TicketState {
@@ -67,7 +70,7 @@ impl TicketState {
 
 /// How many tickets of an event are in which state. `total` counts every ticket,
 /// withdrawn ones included.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, JsonSchema, Serialize, Deserialize)]
 pub struct Counts {
     /// Tickets of the event.
     pub total: u32,

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use arc_swap::ArcSwapOption;
+use parterre_domain::{JwkSet, PassPublicKey, Rev};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
@@ -15,7 +17,7 @@ use crate::freshness::Freshness;
 use crate::http::Lists;
 use crate::metrics::Metrics;
 use crate::neighbours::Neighbours;
-use crate::render::Renderer;
+use crate::render::{Body, Format, Renderer};
 use crate::signals::Signals;
 
 /// What all parts of an edge share; immutable, each part looks after its own changes.
@@ -44,6 +46,8 @@ pub struct Edge {
     pub(crate) lists: Lists,
     pub(crate) neighbours: Neighbours,
     pub(crate) renderer: Renderer,
+    /// The keys of passes as they are shown; none until a core has told them.
+    pub(crate) keys: ArcSwapOption<Body>,
 }
 
 impl Edge {
@@ -79,6 +83,15 @@ impl Edge {
             metrics,
             background,
             ahead: Notify::new(),
+            keys: ArcSwapOption::empty(),
         }))
+    }
+
+    /// Shows the keys that a core told when its log ended at `newest`.
+    pub(crate) fn show_keys(&self, keys: &[PassPublicKey], newest: Rev) {
+        let bytes = Format::Json.encode(&JwkSet::of(keys));
+        let tag = Body::tag_of(&bytes);
+        self.keys
+            .store(Some(Arc::new(Body::new(bytes, Format::Json, &tag, newest))));
     }
 }

@@ -107,7 +107,8 @@ impl Forwarder {
             let patience = left.min(limits::FORWARD_ATTEMPT);
             match self.cores.call(core, request.clone(), patience).await {
                 Ok(answer) => {
-                    self.metrics.forwarded(ForwardOutcome::Answered);
+                    self.metrics
+                        .forwarded(ForwardOutcome::Answered, began.elapsed());
                     return Ok(cleaned(answer));
                 }
                 Err(silence) => {
@@ -116,15 +117,16 @@ impl Forwarder {
                 }
             }
         }
-        Err(self.gave_up(request.method(), may_be_done))
+        Err(self.gave_up(request.method(), may_be_done, began.elapsed()))
     }
 
-    fn gave_up(&self, method: &Method, may_be_done: bool) -> Problem {
-        self.metrics.forwarded(if may_be_done {
+    fn gave_up(&self, method: &Method, may_be_done: bool, took: Duration) -> Problem {
+        let outcome = if may_be_done {
             ForwardOutcome::Unanswered
         } else {
             ForwardOutcome::Unreached
-        });
+        };
+        self.metrics.forwarded(outcome, took);
         if may_be_done && *method != Method::GET {
             Slug::OutcomeUnknown
                 .problem("a core may have done it and didn't answer; ask again, with the same Idempotency-Key if there was one")

@@ -22,6 +22,7 @@ pub mod http;
 pub mod live;
 pub mod metrics;
 mod neighbours;
+mod openapi;
 mod process;
 pub mod render;
 pub mod search;

@@ -1,66 +1,26 @@
 //! Every metric of the edge, in one place. Handles are resolved once: counting on a hot
-//! path is one atomic addition.
+//! path is one atomic addition, and a shard's live part adds up by itself what it counts.
+
+mod label;
 
 use std::time::Duration;
 
 use http::StatusCode;
+use parterre_domain::Counts;
 use prometheus::{
-    Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-    TextEncoder,
+    Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder,
 };
 
 use crate::render::{Encoding, Format, Kind};
-
-/// What a request was for, as a label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RouteLabel {
-    /// The page.
-    Home,
-    /// The list of events.
-    Events,
-    /// One event.
-    Event,
-    /// Its layout.
-    Layout,
-    /// Its availability.
-    Availability,
-    /// Its tickets.
-    Tickets,
-    /// Events like it.
-    Similar,
-    /// A call that a core answers.
-    Forwarded,
-    /// Nothing that there is.
-    Unknown,
-}
-
-impl RouteLabel {
-    const ALL: [(Self, &'static str); 9] = [
-        (Self::Home, "home"),
-        (Self::Events, "events"),
-        (Self::Event, "event"),
-        (Self::Layout, "layout"),
-        (Self::Availability, "availability"),
-        (Self::Tickets, "tickets"),
-        (Self::Similar, "similar"),
-        (Self::Forwarded, "forwarded"),
-        (Self::Unknown, "unknown"),
-    ];
-}
-
-/// How a forwarded call ended, as a label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ForwardOutcome {
-    /// A core answered.
-    Answered,
-    /// No core could be reached.
-    Unreached,
-    /// A core may have done it and didn't answer.
-    Unanswered,
-}
+pub(crate) use label::ForwardOutcome;
+pub use label::RouteLabel;
 
 /// The statuses that have a handle of their own.
-const STATUSES: [u16; 12] = [200, 201, 204, 304, 400, 404, 405, 409, 425, 429, 503, 504];
+const STATUSES: [u16; 24] = [
+    101, 200, 201, 204, 304, 400, 401, 403, 404, 405, 406, 409, 410, 413, 414, 415, 422, 425, 426,
+    429, 431, 500, 503, 504,
+];
 
 /// The edge's metrics.
 #[derive(Debug)]
@@ -89,6 +49,10 @@ pub struct Metrics {
     pub stale_seconds: IntGauge,
     pub catalog_events: IntGauge,
     pub neighbours_loaded: IntCounter,
+    tickets: IntGaugeVec,
+    forward_seconds: Histogram,
+    pub cache_load_failures: IntCounter,
+    pub live: LiveMetrics,
 }
 
 impl Metrics {
@@ -97,6 +61,7 @@ impl Metrics {
     /// # Errors
     ///
     /// When two metrics have one name, which a test would show.
+    #[expect(clippy::too_many_lines, reason = "a list, one entry a metric")]
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let counter = |name: &str, help: &str| -> Result<IntCounter, prometheus::Error> {
@@ -161,13 +126,22 @@ impl Metrics {
             )?,
             catalog_events: gauge("parterre_edge_catalog_events", "Published events")?,
             neighbours_loaded: neighbours_loaded(&registry)?,
+            tickets: tickets(&registry)?,
+            forward_seconds: seconds(
+                &registry,
+                "parterre_edge_forward_seconds",
+                "From forwarding a call to a core's answer, or to giving up",
+                &[
+                    0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+                ],
+            )?,
+            cache_load_failures: counter(
+                "parterre_edge_cache_load_failures_total",
+                "Events that couldn't be fetched from a core",
+            )?,
+            live: LiveMetrics::new(&registry)?,
             registry,
         })
-    }
-
-    /// Where other parts of the edge put metrics of their own.
-    pub fn registry(&self) -> &Registry {
-        &self.registry
     }
 
     /// Counts an answered request.
@@ -186,31 +160,39 @@ impl Metrics {
 
     /// Counts a body of an event that had to be rendered.
     pub(crate) fn rendered(&self, kind: Kind, format: Format) {
-        let body = match kind {
-            Kind::Detail => "detail",
-            Kind::Layout => "layout",
-            Kind::Availability => "availability",
-        };
-        let format = match format {
-            Format::Json => "json",
-            Format::Msgpack => "msgpack",
-        };
-        self.renders.with_label_values(&[body, format]).inc();
+        let labels = [label::of_kind(kind), label::of_format(format)];
+        self.renders.with_label_values(&labels).inc();
     }
 
     /// Counts a body that had to be compressed.
     pub(crate) fn compressed(&self, encoding: Encoding) {
-        let encoding = match encoding {
-            Encoding::Identity => "identity",
-            Encoding::Brotli => "br",
-            Encoding::Gzip => "gzip",
-            Encoding::Zstd => "zstd",
-        };
-        self.compressions.with_label_values(&[encoding]).inc();
+        let labels = [label::of_encoding(encoding)];
+        self.compressions.with_label_values(&labels).inc();
     }
 
-    pub(crate) fn forwarded(&self, outcome: ForwardOutcome) {
+    pub(crate) fn forwarded(&self, outcome: ForwardOutcome, took: Duration) {
         self.forwards[outcome as usize].inc();
+        self.forward_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Writes how the tickets of all published events stand.
+    pub(crate) fn count_tickets(&self, events: impl Iterator<Item = Counts>) {
+        let (mut total, mut free, mut pending, mut sold) = (0, 0, 0, 0);
+        for counts in events {
+            total += i64::from(counts.total);
+            free += i64::from(counts.free);
+            pending += i64::from(counts.pending);
+            sold += i64::from(counts.sold);
+        }
+        let withdrawn = total - free - pending - sold;
+        for (state, count) in [
+            ("free", free),
+            ("pending", pending),
+            ("sold", sold),
+            ("withdrawn", withdrawn),
+        ] {
+            self.tickets.with_label_values(&[state]).set(count);
+        }
     }
 
     /// The Prometheus text of all metrics.
@@ -221,6 +203,92 @@ impl Metrics {
         }
         text
     }
+}
+
+/// The live part's metrics. Shards add to them once a slice of sends, so a delivery
+/// touches nothing shared.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each metric's help text below says what it is")]
+pub struct LiveMetrics {
+    pub connections: IntGauge,
+    pub connected: IntCounter,
+    pub refused: IntCounter,
+    pub frames: IntCounter,
+    pub deltas: IntCounter,
+    pub snapshots: IntCounter,
+    pub merged: IntCounter,
+    pub resumed: IntCounter,
+    pub slow_closes: IntCounter,
+    pub abuse_closes: IntCounter,
+    pub errors: IntCounter,
+    rounds: Histogram,
+}
+
+impl LiveMetrics {
+    /// Metrics in an edge's registry.
+    ///
+    /// # Errors
+    ///
+    /// When the registry has them already.
+    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let counter = |name: &str, help: &str| -> Result<IntCounter, prometheus::Error> {
+            let counter = IntCounter::new(format!("parterre_edge_live_{name}_total"), help)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok(counter)
+        };
+        let connections = IntGauge::new("parterre_edge_live_connections", "Live connections now")?;
+        registry.register(Box::new(connections.clone()))?;
+        let rounds = seconds(
+            registry,
+            "parterre_edge_live_round_seconds",
+            "A round of fan-out, from its first send to its last",
+            &[0.001, 0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5],
+        )?;
+        Ok(Self {
+            connections,
+            connected: counter("connected", "Live connections made")?,
+            refused: counter("refused", "Upgrades refused for want of room")?,
+            frames: counter("frames", "Frames of any kind handed to sockets")?,
+            deltas: counter("deltas", "Deltas and details handed to sockets")?,
+            snapshots: counter("snapshots", "Snapshots handed to sockets")?,
+            merged: counter(
+                "merged",
+                "Times that a client was stuck at a round and got it with a later frame",
+            )?,
+            resumed: counter("resumed", "Subscriptions whose since was honoured")?,
+            slow_closes: counter("slow_closes", "Connections closed for reading too slowly")?,
+            abuse_closes: counter("abuse_closes", "Connections closed for misbehaving")?,
+            errors: counter("errors", "Error messages")?,
+            rounds,
+        })
+    }
+
+    /// Counts one round.
+    pub(crate) fn round(&self, took: Duration) {
+        self.rounds.observe(took.as_secs_f64());
+    }
+}
+
+fn seconds(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    buckets: &[f64],
+) -> Result<Histogram, prometheus::Error> {
+    let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+    let seconds = Histogram::with_opts(options)?;
+    registry.register(Box::new(seconds.clone()))?;
+    Ok(seconds)
+}
+
+fn tickets(registry: &Registry) -> Result<IntGaugeVec, prometheus::Error> {
+    let options = Opts::new(
+        "parterre_edge_tickets",
+        "Tickets of all published events, by state",
+    );
+    let tickets = IntGaugeVec::new(options, &["state"])?;
+    registry.register(Box::new(tickets.clone()))?;
+    Ok(tickets)
 }
 
 fn counters(

@@ -117,6 +117,9 @@ impl Probe {
     /// The metrics in Prometheus's text format.
     pub fn metrics(&self) -> String {
         self.edge.cells.measure();
+        let programme = self.edge.catalog.programme();
+        let counts = programme.iter().map(|entry| entry.counts);
+        self.edge.metrics.count_tickets(counts);
         String::from_utf8_lossy(&self.edge.metrics.text()).into_owned()
     }
 }

@@ -95,7 +95,10 @@ async fn an_edge_without_a_core_stays_connected_says_so_and_drains() {
         clients.push(client);
     }
     let metrics = String::from_utf8(edge.metrics.text()).unwrap();
-    assert!(metrics.contains("parterre_live_connections 8"), "{metrics}");
+    assert!(
+        metrics.contains("parterre_edge_live_connections 8"),
+        "{metrics}"
+    );
 
     stop.send_replace(true);
     for client in &mut clients {

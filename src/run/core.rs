@@ -5,6 +5,7 @@ use parterre_core::config::{Config, Payments};
 use super::Ended;
 use crate::cli;
 use crate::ops::{self, Probe};
+use crate::vitals::Vitals;
 use crate::{secrets, signals};
 
 pub(super) async fn run(args: cli::Core) -> Result<(), Ended> {
@@ -12,7 +13,12 @@ pub(super) async fn run(args: cli::Core) -> Result<(), Ended> {
     let listener = ops::bind(args.ops_listen).await?;
     let core = parterre_core::build(config(args)?).await?;
     tracing::info!(address = %core.address(), "the core listens");
-    let operating = tokio::spawn(ops::serve(listener, vec![Probe::Core(core.probe())]));
+    let vitals = Vitals::new()?;
+    let operating = tokio::spawn(ops::serve(
+        listener,
+        vec![Probe::Core(core.probe().into())],
+        vitals,
+    ));
     core.run(stop).await?;
     operating.abort();
     Ok(())
@@ -20,6 +26,7 @@ pub(super) async fn run(args: cli::Core) -> Result<(), Ended> {
 
 fn config(args: cli::Core) -> Result<Config, Ended> {
     let cluster_secret = secrets::read(&args.cluster_secret_file, false)?;
+    let signing_keys = secrets::signing_keys(&args.signing_key_file, false)?;
     let public_url = args.common.public_url;
     let public_url = public_url.unwrap_or_else(|| "http://127.0.0.1:8080".into());
     Ok(Config {
@@ -28,6 +35,7 @@ fn config(args: cli::Core) -> Result<Config, Ended> {
         public_url: public_url.trim_end_matches('/').to_owned(),
         cluster_secret,
         admin_tokens: args.admin_token_hash,
+        signing_keys,
         payments: payments(args.payments),
         drain: args.common.drain,
     })

@@ -5,6 +5,7 @@ use parterre_edge::config::Config;
 use super::Ended;
 use crate::cli::{self, Memory};
 use crate::ops::{self, Probe};
+use crate::vitals::Vitals;
 use crate::{secrets, signals};
 
 pub(super) async fn run(args: cli::Edge) -> Result<(), Ended> {
@@ -21,7 +22,12 @@ pub(super) async fn run(args: cli::Edge) -> Result<(), Ended> {
     };
     let edge = parterre_edge::build(config)?;
     tracing::info!(address = %edge.address(), "the edge listens");
-    let operating = tokio::spawn(ops::serve(listener, vec![Probe::Edge(edge.probe())]));
+    let vitals = Vitals::new()?;
+    let operating = tokio::spawn(ops::serve(
+        listener,
+        vec![Probe::Edge(edge.probe())],
+        vitals,
+    ));
     let ended = edge.run(stop).await;
     operating.abort();
     ended.map_err(|error| Ended::cannot(format!("the edge broke: {error}")))

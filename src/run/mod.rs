@@ -2,6 +2,7 @@
 
 mod admin;
 mod check;
+mod check_ticket;
 mod core;
 mod edge;
 mod standalone;
@@ -40,6 +41,12 @@ impl Ended {
     }
 }
 
+impl From<prometheus::Error> for Ended {
+    fn from(error: prometheus::Error) -> Self {
+        Self::cannot(error.to_string())
+    }
+}
+
 impl From<parterre_core::StartError> for Ended {
     fn from(error: parterre_core::StartError) -> Self {
         Self::cannot(error.0)
@@ -66,7 +73,9 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Ended> {
         Role::Edge(edge) => edge::run(edge).await,
         Role::Admin(Admin::Import(import)) => admin::import(import).await,
         Role::Admin(Admin::Token(token)) => admin::token(&token),
+        Role::Admin(Admin::Epoch(epoch)) => admin::epoch(epoch).await,
         Role::Check(check) => check::run(check).await,
+        Role::CheckTicket(args) => check_ticket::run(&args).await,
         Role::Loadtest(args) => match parterre_loadtest::run(args).await {
             Ok(outcome) => {
                 println!("{}", outcome.text);

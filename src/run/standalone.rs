@@ -9,13 +9,14 @@ use tokio::sync::watch;
 use super::{Ended, core, edge};
 use crate::cli::Standalone;
 use crate::ops::{self, Probe};
+use crate::vitals::Vitals;
 use crate::{demo, secrets, signals};
 
 pub(super) async fn run(args: Standalone) -> Result<(), Ended> {
     let stop = signals::stop()?;
     let admin_token = secrets::read(&args.data.join("admin-token"), true)?;
     let cluster_secret = secrets::read(&args.data.join("cluster-secret"), true)?;
-    secrets::read(&args.data.join("signing-key"), true)?;
+    let signing_keys = secrets::signing_keys(&args.data.join("signing-key"), true)?;
     let listener = ops::bind(args.ops_listen).await?;
     let edge = parterre_edge::build(edge_config(&args, &cluster_secret))?;
     let public_url = args
@@ -32,6 +33,7 @@ pub(super) async fn run(args: Standalone) -> Result<(), Ended> {
             name: "standalone".into(),
             hash: secrets::hash(&admin_token),
         }],
+        signing_keys,
         payments: core::payments(args.payments),
         drain: args.common.drain,
     })
@@ -39,8 +41,8 @@ pub(super) async fn run(args: Standalone) -> Result<(), Ended> {
     let core_url = format!("http://{}", reachable(core.address()));
     let token_file = args.data.join("admin-token");
     tracing::info!(page = public_url, core = core_url, token_file = %token_file.display(), "parterre listens");
-    let probes = vec![Probe::Core(core.probe()), Probe::Edge(edge.probe())];
-    let operating = tokio::spawn(ops::serve(listener, probes));
+    let probes = vec![Probe::Core(core.probe().into()), Probe::Edge(edge.probe())];
+    let operating = tokio::spawn(ops::serve(listener, probes, Vitals::new()?));
     let loading = args
         .demo
         .then(|| tokio::spawn(demo::load(core_url, admin_token)));

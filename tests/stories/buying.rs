@@ -3,7 +3,7 @@
 use parterre_domain::ReservationState::{Paid, Released};
 use parterre_domain::TicketState::{Free, Pending, Sold};
 
-use crate::story::{Buyer, SOON, Standalone, Watcher, about, hall};
+use crate::story::{Buyer, SOON, Standalone, Watcher, about, hall, parterre};
 
 #[tokio::test]
 async fn a_ticket_is_published_reserved_paid_and_owned_while_a_second_screen_watches() {
@@ -27,6 +27,15 @@ async fn a_ticket_is_published_reserved_paid_and_owned_while_a_second_screen_wat
     let owned = buyer.reads(&reserved).await;
     assert!(owned.tickets.iter().all(|ticket| ticket.state == Sold));
 
+    let edge = server.edge().to_string();
+    for ticket in &owned.tickets {
+        let pass = ticket.pass.as_deref().expect("what is paid for has a pass");
+        let said = at_the_door(pass, &edge).expect("the pass is right");
+        assert!(said.contains(&format!("ticket {}\n", ticket.id)), "{said}");
+        let forged = pass.replacen("eyJ", "eyK", 2);
+        assert!(at_the_door(&forged, &edge).is_none(), "{forged}");
+    }
+
     let store = server
         .admin()
         .availability(id)
@@ -38,6 +47,13 @@ async fn a_ticket_is_published_reserved_paid_and_owned_while_a_second_screen_wat
         store.states
     );
     assert_eq!(seen.wrong, []);
+}
+
+/// What `parterre check-ticket` says of a pass; none when it lets nobody in.
+fn at_the_door(pass: &str, edge: &str) -> Option<String> {
+    let checked = parterre(&["check-ticket", pass, "--edge", edge]);
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    checked.status.success().then_some(said)
 }
 
 #[tokio::test]

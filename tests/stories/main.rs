@@ -14,9 +14,13 @@
 
 mod buying;
 mod cold;
+mod contract;
 mod crash;
 mod crowd;
 mod drain;
+mod operating;
 mod outage;
 mod race;
+mod restore;
 mod story;
+mod strangers;

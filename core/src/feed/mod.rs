@@ -10,7 +10,7 @@ pub mod serve;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use parterre_domain::{Rev, limits};
+use parterre_domain::{PassPublicKey, Rev, limits};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 pub use ring::Ring;
@@ -27,6 +27,7 @@ pub struct Feed {
     closing: Arc<watch::Sender<bool>>,
     /// One for each edge that follows.
     places: Arc<Semaphore>,
+    keys: Arc<[PassPublicKey]>,
 }
 
 /// The log's end, as last read.
@@ -39,12 +40,12 @@ pub struct Read {
 }
 
 impl Feed {
-    /// The tail as it is now.
+    /// The tail as it is now, for edges that are told these keys of passes.
     ///
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn open(store: &AnyStore) -> Result<Self, Failure> {
+    pub async fn open(store: &AnyStore, keys: Vec<PassPublicKey>) -> Result<Self, Failure> {
         let began = Instant::now();
         let page = store
             .log_after(
@@ -65,6 +66,7 @@ impl Feed {
             read: Arc::new(read),
             closing: Arc::new(watch::channel(false).0),
             places: Arc::new(Semaphore::new(limits::FEED_EDGES)),
+            keys: keys.into(),
         })
     }
 

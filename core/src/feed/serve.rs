@@ -95,6 +95,7 @@ where
         &FeedFrame::Hello {
             oldest: page.oldest,
             newest: page.head,
+            keys: feed.keys.to_vec(),
         },
     )
     .await?;

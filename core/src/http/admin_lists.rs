@@ -10,6 +10,7 @@ use parterre_domain::wire::api::{
 use parterre_domain::{
     EventId, EventRecord, Refusal, ReservationRecord, ReservationState, keys, limits,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Failed, Params, Reply, id, json};
@@ -106,8 +107,8 @@ fn next(rows: &[(keys::Key, Vec<u8>)], at: usize) -> Option<String> {
 }
 
 /// An event as administrators see it.
-#[derive(Serialize)]
-struct AdminEvent {
+#[derive(JsonSchema, Serialize)]
+pub(super) struct AdminEvent {
     #[serde(flatten)]
     detail: EventDetail,
     /// While a cancelled event's reservations are being ended: how many are still to be
@@ -174,8 +175,8 @@ async fn layout(State(context): State<Context>, Path(event): Path<String>) -> Re
     json(StatusCode::OK, &LayoutBody::new(&record, &layout), None)
 }
 
-#[derive(Serialize)]
-struct ReservationList {
+#[derive(JsonSchema, Serialize)]
+pub(super) struct ReservationList {
     reservations: Vec<Reservation>,
     next_cursor: Option<String>,
 }

@@ -26,10 +26,10 @@ pub(super) const REV: HeaderName = HeaderName::from_static("parterre-rev");
 
 /// A response that says no.
 #[derive(Debug)]
-pub(super) struct Failed(Box<Problem>);
+pub(crate) struct Failed(Box<Problem>);
 
 /// What handlers give.
-pub(super) type Reply = Result<Response, Failed>;
+pub(crate) type Reply = Result<Response, Failed>;
 
 impl From<Problem> for Failed {
     fn from(problem: Problem) -> Self {
@@ -174,18 +174,22 @@ pub(super) async fn body(
     }
 }
 
-/// A JSON body of a request. An empty one stands for `{}`.
+/// A JSON body of a request.
 pub(super) async fn read_json<T: DeserializeOwned>(request: Request) -> Result<(T, Bytes), Failed> {
     let bytes = body(request, limits::BODY_BYTES, limits::BODY_TIMEOUT).await?;
-    let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-    match serde_json::from_slice(text) {
+    // Serde would take a list for an object, its items for the fields.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        let detail = "the body must be a JSON object";
+        return Err(Slug::Malformed.problem(detail).into());
+    }
+    match serde_json::from_slice(&bytes) {
         Ok(value) => Ok((value, bytes)),
         Err(error) => Err(Slug::Malformed.problem(error.to_string()).into()),
     }
 }
 
 /// The query of a request; what can't be read is answered as a problem.
-pub(super) struct Params<T>(pub(super) T);
+pub(crate) struct Params<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = Failed;

@@ -2,8 +2,9 @@
 
 mod admin;
 mod admin_lists;
-mod answer;
+pub(crate) mod answer;
 mod internal;
+mod openapi;
 mod public;
 mod serve;
 mod upload;
@@ -44,6 +45,7 @@ pub(crate) fn router(context: Context) -> Router {
                     answer::cluster_only,
                 )),
         )
+        .merge(openapi::routes())
         .fallback(async || answer::Failed::from(Slug::NotFound.problem("there is no such path")))
         .method_not_allowed_fallback(async || {
             answer::Failed::from(

@@ -131,11 +131,9 @@ async fn show(
         .get(record.event)
         .await?
         .ok_or(Refusal::NotFound("reservation"))?;
-    json(
-        StatusCode::OK,
-        &Reservation::new(&record, &event, &layout, false),
-        None,
-    )
+    let mut shown = Reservation::new(&record, &event, &layout, false);
+    context.passes.add_to(&mut shown);
+    json(StatusCode::OK, &shown, None)
 }
 
 async fn release(

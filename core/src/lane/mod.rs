@@ -8,7 +8,7 @@ mod work;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parterre_domain::command::{Answer, Command};
 use parterre_domain::{EventId, Refusal, Rev, Timestamp, keys, limits};
@@ -19,7 +19,7 @@ use self::work::Lane;
 use crate::clock::Clock;
 use crate::driver::{Driver, Outcome, fresh};
 use crate::layouts::Layouts;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, command_name};
 use crate::planning::{BestRequest, Planning};
 use crate::store::any::AnyStore;
 
@@ -107,6 +107,9 @@ impl Lanes {
                 again: VecDeque::new(),
                 driver: Driver::new(store.clone(), clock.clone(), metrics.clone(), marker),
                 planning: Planning::new(store.clone(), layouts.clone()),
+                busy: metrics
+                    .lane_busy_seconds
+                    .with_label_values(&[&number.to_string()]),
                 metrics: metrics.clone(),
             };
             threads.push(spawn(number, lane, Ended(ended.clone()))?);
@@ -147,8 +150,15 @@ impl Lanes {
     }
 
     async fn enqueue(&self, event: EventId, bulk: bool, work: Work) -> Outcome {
+        let kind = match &work {
+            Work::Command(command) => command_name(command),
+            Work::Best(_) => "reserve",
+        };
+        let began = Instant::now();
         let outcome = self.queue(event, bulk, work).await;
-        self.count(&outcome);
+        let took = began.elapsed().as_secs_f64();
+        self.metrics.command_seconds.observe(took);
+        self.count(kind, &outcome);
         outcome
     }
 
@@ -180,7 +190,7 @@ impl Lanes {
         &self.lanes[usize::from(u16::from_be_bytes([a, b])) % self.lanes.len()]
     }
 
-    fn count(&self, outcome: &Outcome) {
+    fn count(&self, kind: &'static str, outcome: &Outcome) {
         let word = match outcome {
             Ok(_) => "done",
             Err(Rejected::Refused(refusal)) => {
@@ -195,7 +205,8 @@ impl Lanes {
             Err(Rejected::OutcomeUnknown) => "unknown",
             Err(Rejected::Broken(_)) => "broken",
         };
-        self.metrics.commands.with_label_values(&[word]).inc();
+        let labels = [kind, word];
+        self.metrics.commands.with_label_values(&labels).inc();
     }
 }
 

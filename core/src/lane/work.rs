@@ -1,9 +1,11 @@
 //! A lane at work: jobs become a batch, plans become commands, outcomes become answers.
 
 use std::collections::{HashSet, VecDeque};
+use std::time::Instant;
 
 use parterre_domain::command::Answer;
 use parterre_domain::{Refusal, TakenTicket, limits};
+use prometheus::Counter;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, watch};
 
@@ -22,6 +24,8 @@ pub(super) struct Lane {
     pub(super) again: VecDeque<Job>,
     pub(super) driver: Driver<AnyStore>,
     pub(super) planning: Planning,
+    /// Seconds spent on batches.
+    pub(super) busy: Counter,
     pub(super) metrics: Metrics,
 }
 
@@ -35,6 +39,7 @@ impl Lane {
     /// Works until told to stop, and then off what is queued.
     pub(super) async fn run(mut self) {
         while let Some(first) = self.next().await {
+            let began = Instant::now();
             let jobs = self.gather(first);
             self.metrics
                 .batch_commands
@@ -42,6 +47,7 @@ impl Lane {
             let (ready, queued) = self.prepare(jobs).await;
             let outcomes = self.driver.run(&queued).await;
             self.settle(ready, outcomes);
+            self.busy.inc_by(began.elapsed().as_secs_f64());
         }
     }
 

@@ -156,6 +156,22 @@ impl Payments {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Result<(), WebhookError> {
+        let taken = self.take_notice(provider, headers, body).await;
+        let outcome = match &taken {
+            Ok(()) => "taken",
+            Err(WebhookError::NoProvider | WebhookError::Signature(_)) => "refused",
+            Err(WebhookError::Rejected(_)) => "failed",
+        };
+        self.metrics.webhooks.with_label_values(&[outcome]).inc();
+        taken
+    }
+
+    async fn take_notice(
+        &self,
+        provider: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<(), WebhookError> {
         if provider != self.name() {
             return Err(WebhookError::NoProvider);
         }

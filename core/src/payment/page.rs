@@ -1,15 +1,16 @@
 //! The sandbox provider's hosted page, as plain as can be.
 
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use parterre_domain::ReservationId;
 use parterre_domain::sandbox::{Behaviour, SandboxSession, SandboxState};
+use parterre_domain::{Refusal, ReservationId};
 use serde::Deserialize;
 
 use crate::context::Context;
+use crate::http::answer::{Failed, Params, Reply};
 use crate::lane::Rejected;
 
 /// `/sandbox/{session}` and what its buttons post to.
@@ -21,66 +22,52 @@ pub fn routes() -> Router<Context> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct How {
     #[serde(default)]
     behave: Behaviour,
 }
 
-async fn show(State(context): State<Context>, Path(id): Path<String>) -> Response {
-    match find(&context, &id).await {
-        Ok(session) => page(&context, &session, ""),
-        Err(refused) => refused,
-    }
+async fn show(State(context): State<Context>, Path(id): Path<String>) -> Reply {
+    let session = find(&context, &id).await?;
+    Ok(page(&context, &session, ""))
 }
 
-async fn decline(State(context): State<Context>, Path(id): Path<String>) -> Response {
-    match find(&context, &id).await {
-        Ok(session) => page(
-            &context,
-            &session,
-            "The card was declined. Nothing was charged; you can try again.",
-        ),
-        Err(refused) => refused,
-    }
+async fn decline(State(context): State<Context>, Path(id): Path<String>) -> Reply {
+    let session = find(&context, &id).await?;
+    let notice = "The card was declined. Nothing was charged; you can try again.";
+    Ok(page(&context, &session, notice))
 }
 
 async fn pay(
     State(context): State<Context>,
     Path(id): Path<String>,
-    Query(how): Query<How>,
+    Params(how): Params<How>,
     headers: HeaderMap,
-) -> Response {
-    let session = match find(&context, &id).await {
-        Ok(session) => session,
-        Err(refused) => return refused,
-    };
+) -> Reply {
+    let session = find(&context, &id).await?;
     let paid = context.payments.sandbox.pay(&session, how.behave).await;
     let json = headers
         .get(header::ACCEPT)
         .is_some_and(|accept| accept.as_bytes() == b"application/json");
     match paid {
-        Ok(session) if json => Json(serde_json::json!({ "state": session.state })).into_response(),
-        Ok(session) => Redirect::to(&session.success_url).into_response(),
-        Err(Rejected::Refused(_)) if json => {
-            let state = context.payments.sandbox.state(&session);
-            (
-                StatusCode::CONFLICT,
-                Json(serde_json::json!({ "state": state })),
-            )
-                .into_response()
+        Ok(session) if json => {
+            Ok(Json(serde_json::json!({ "state": session.state })).into_response())
         }
-        Err(Rejected::Refused(refusal)) => page(&context, &session, &refusal.to_string()),
-        Err(rejected) => (StatusCode::SERVICE_UNAVAILABLE, rejected.to_string()).into_response(),
+        Ok(session) => Ok(Redirect::to(&session.success_url).into_response()),
+        Err(Rejected::Refused(refusal)) if !json => {
+            Ok(page(&context, &session, &refusal.to_string()))
+        }
+        Err(rejected) => Err(rejected.into()),
     }
 }
 
-async fn find(context: &Context, id: &str) -> Result<SandboxSession, Response> {
-    let missing = || (StatusCode::NOT_FOUND, "There is no such payment session.").into_response();
-    let id: ReservationId = id.parse().map_err(|_| missing())?;
-    match context.payments.sandbox.find(id).await {
-        Ok(session) => session.ok_or_else(missing),
-        Err(failure) => Err((StatusCode::SERVICE_UNAVAILABLE, failure.to_string()).into_response()),
-    }
+async fn find(context: &Context, id: &str) -> Result<SandboxSession, Failed> {
+    let id: ReservationId = id
+        .parse()
+        .map_err(|_| Refusal::NotFound("payment session"))?;
+    let found = context.payments.sandbox.find(id).await?;
+    Ok(found.ok_or(Refusal::NotFound("payment session"))?)
 }
 
 fn page(context: &Context, session: &SandboxSession, notice: &str) -> Response {

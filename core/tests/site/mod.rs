@@ -63,6 +63,7 @@ pub(crate) fn config(store: StoreConfig) -> Config {
             name: "test".into(),
             hash: Sha256::digest(TOKEN).into(),
         }],
+        signing_keys: vec![[7; 32]],
         payments: Payments::Sandbox,
         drain: Duration::from_secs(10),
     }

@@ -2,7 +2,7 @@
 
 use super::{Answer, about, publish, turn_sale};
 use crate::state::{Decision, Overlay};
-use crate::{About, Currency, EventId, Refusal, Timestamp};
+use crate::{About, Currency, EventId, Refusal, Timestamp, limits};
 
 /// An administrator changes some of what is said of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,21 +14,33 @@ pub struct ChangeEvent {
 }
 
 /// The fields of [`About`] that change; the others stay.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, schemars::JsonSchema, serde::Serialize, serde::Deserialize,
+)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "each field is that of `About`")]
 pub struct EventPatch {
+    #[schemars(length(min = 1, max = limits::NAME_CHARS))]
     pub title: Option<String>,
+    #[schemars(length(min = 1, max = limits::NAME_CHARS))]
     pub category: Option<String>,
+    #[schemars(length(min = 1, max = limits::NAME_CHARS))]
     pub venue: Option<String>,
+    #[schemars(length(min = 1, max = limits::NAME_CHARS))]
     pub city: Option<String>,
     pub starts_at: Option<Timestamp>,
     pub sale_opens_at: Option<Timestamp>,
     pub sale_closes_at: Option<Timestamp>,
     pub currency: Option<Currency>,
+    #[schemars(length(max = limits::DESCRIPTION_CHARS))]
     pub description: Option<String>,
+    #[schemars(length(max = limits::URL_CHARS), regex(pattern = "^https?://"))]
     pub image_url: Option<String>,
+    #[serde(deserialize_with = "crate::whole::maybe::deserialize")]
+    #[schemars(range(min = 1, max = limits::MAX_TICKETS))]
     pub max_tickets: Option<u16>,
+    #[serde(deserialize_with = "crate::whole::maybe::deserialize")]
+    #[schemars(range(min = *limits::HOLD_SECONDS.start(), max = *limits::HOLD_SECONDS.end()))]
     pub hold_seconds: Option<u32>,
 }
 

@@ -9,6 +9,7 @@ mod pretix;
 mod prices;
 
 pub use json::json;
+pub use pretix::SeatingPlan;
 pub use prices::Prices;
 
 use std::collections::{HashMap, HashSet};

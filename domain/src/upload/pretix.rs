@@ -5,23 +5,25 @@
 //! and a row's to its zone. What isn't about seats (areas, colours, sizes) is passed over,
 //! since the format has grown such fields more than once.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use super::{BadUpload, Places, Prices, Read};
 use crate::{NewTicket, Tier};
 
-#[derive(Deserialize)]
-struct Plan {
+/// A plan, as far as it is read.
+#[derive(Deserialize, JsonSchema)]
+pub struct SeatingPlan {
     categories: Vec<Category>,
     zones: Vec<Zone>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Category {
     name: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Zone {
     #[serde(default)]
     name: Option<String>,
@@ -31,36 +33,38 @@ struct Zone {
     rows: Vec<Row>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Row {
     #[serde(deserialize_with = "label")]
+    #[schemars(with = "Label")]
     row_number: String,
     #[serde(default)]
     position: Position,
     seats: Vec<Seat>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Seat {
     #[serde(deserialize_with = "label")]
+    #[schemars(with = "Label")]
     seat_number: String,
     #[serde(default)]
     position: Position,
     category: String,
 }
 
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 struct Position {
     x: f32,
     y: f32,
 }
 
 /// Editors write numbers where the schema has texts.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum Label {
     Text(String),
-    Number(serde_json::Number),
+    Number(#[schemars(with = "f64")] serde_json::Number),
 }
 
 fn label<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -71,7 +75,7 @@ fn label<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error>
 }
 
 pub(super) fn read(body: &[u8], prices: &Prices, own: &[Tier]) -> Result<Read, BadUpload> {
-    let Plan { categories, zones } =
+    let SeatingPlan { categories, zones } =
         serde_json::from_slice(body).map_err(|error| BadUpload::Malformed(error.to_string()))?;
     let (mut tickets, mut places) = (Vec::new(), Vec::new());
     for (at_zone, zone) in zones.into_iter().enumerate() {

@@ -1,6 +1,7 @@
 //! The structures of the HTTP API, as they stand in JSON and, with the same names, in
 //! MessagePack.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// What can be done with an event now, in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventStatus {
     /// Only administrators see it.
@@ -28,7 +29,7 @@ pub enum EventStatus {
 }
 
 /// An event in a list.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct EventSummary {
     pub id: EventId,
@@ -46,7 +47,7 @@ pub struct EventSummary {
 }
 
 /// One event.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct EventDetail {
     #[serde(flatten)]
@@ -60,7 +61,7 @@ pub struct EventDetail {
 }
 
 /// A page of events.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct EventList {
     pub events: Vec<EventSummary>,
@@ -68,7 +69,7 @@ pub struct EventList {
 }
 
 /// Everything about an event's tickets that never changes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct LayoutBody {
     pub event: EventId,
@@ -78,7 +79,7 @@ pub struct LayoutBody {
 }
 
 /// The columns of a layout, in ticket order.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct LayoutColumns {
     pub section: Vec<u16>,
@@ -92,7 +93,7 @@ pub struct LayoutColumns {
 }
 
 /// Everything about an event's tickets that changes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct Availability {
     pub event: EventId,
@@ -103,7 +104,7 @@ pub struct Availability {
 }
 
 /// One ticket.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct Ticket {
     pub id: TicketId,
@@ -119,7 +120,7 @@ pub struct Ticket {
 }
 
 /// A page of tickets.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct TicketList {
     pub tickets: Vec<Ticket>,
@@ -128,7 +129,7 @@ pub struct TicketList {
 }
 
 /// One buyer's claim.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct Reservation {
     pub id: ReservationId,
@@ -144,7 +145,7 @@ pub struct Reservation {
 }
 
 /// The body of a request to reserve: tickets by id, or the best available.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReserveRequest {
     /// These tickets and no others.
@@ -156,10 +157,12 @@ pub struct ReserveRequest {
 }
 
 /// A wish for the best available tickets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BestWish {
     /// How many.
+    #[serde(deserialize_with = "crate::whole::deserialize")]
+    #[schemars(range(min = 1, max = 100))]
     pub count: u16,
     /// Only of this tier, by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -177,7 +180,7 @@ fn yes() -> bool {
 }
 
 /// The body of a request to check out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct CheckoutRequest {
@@ -187,7 +190,7 @@ pub struct CheckoutRequest {
 }
 
 /// Where to pay.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct CheckoutAnswer {
     pub redirect_url: String,
@@ -195,7 +198,7 @@ pub struct CheckoutAnswer {
 }
 
 /// Tickets for a draft, as JSON.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct TicketsUpload {
@@ -204,7 +207,7 @@ pub struct TicketsUpload {
 }
 
 /// What an upload of tickets answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct TicketsAdded {
     pub added: u32,
@@ -212,14 +215,14 @@ pub struct TicketsAdded {
 }
 
 /// When a put-off publishing will happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct PublishAt {
     pub at: Timestamp,
 }
 
 /// Which tickets to withdraw or restore.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct TicketsRequest {
@@ -227,7 +230,7 @@ pub struct TicketsRequest {
 }
 
 /// How to refund.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct RefundRequest {

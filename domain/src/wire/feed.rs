@@ -21,7 +21,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{Counts, EventRecord, LogRecord, Rev, States};
+use crate::{Counts, EventRecord, LogRecord, PassPublicKey, Rev, States};
 
 /// The header that carries the secret shared by cores and edges.
 pub const SECRET_HEADER: &str = "parterre-cluster-secret";
@@ -45,6 +45,8 @@ pub enum FeedFrame {
         oldest: Rev,
         /// The rev of the newest record.
         newest: Rev,
+        /// What verifies the passes of tickets.
+        keys: Vec<PassPublicKey>,
     },
     /// The edge's position isn't in this log: fetch snapshots; records follow behind
     /// this rev.

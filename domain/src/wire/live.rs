@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::wire::api::EventDetail;
@@ -17,7 +18,7 @@ pub const JSON: &str = "parterre.v1.json";
 pub const MSGPACK: &str = "parterre.v1.msgpack";
 
 /// What a client says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[expect(missing_docs, reason = "API.md's names")]
 pub enum FromClient {
@@ -33,7 +34,7 @@ pub enum FromClient {
 }
 
 /// What an edge says.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "API.md's names")]
 pub enum ToClient {
@@ -76,7 +77,7 @@ pub enum ToClient {
 }
 
 /// Tickets by the state that they are now in; empty lists are left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the letters of `TicketState::letter`")]
 pub struct Changes {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -127,7 +128,7 @@ pub enum CloseCode {
 }
 
 /// The reason in a close frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct CloseReason {
     /// How long to wait before coming back, jittered.
     pub reconnect_after_ms: u32,

@@ -53,10 +53,10 @@ impl Search {
             depth: 0,
         };
         while let Some((world, depth, parent)) = frontier.pop_front() {
+            report.depth = depth;
             if depth == self.depth || seen.len() >= self.states {
                 break;
             }
-            report.depth = depth;
             for action in Action::all(&world).into_iter().filter(self.allowed) {
                 let found = |breach| Found {
                     breach,

@@ -96,6 +96,9 @@ impl Cells {
         let cells = self.clone();
         self.inner.sources.background.spawn(async move {
             let outcome = cells.run_load(event).await;
+            if outcome.is_err() {
+                cells.inner.sources.metrics.cache_load_failures.inc();
+            }
             // With a cell it is gone already, and another load may have taken its place.
             if !matches!(outcome, Ok(Some(_))) {
                 cells.desk().loading.remove(&event);

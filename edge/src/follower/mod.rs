@@ -160,6 +160,7 @@ impl Follower {
     fn take(&mut self, received: Instant, frame: FeedFrame) -> Result<Option<Resync>, Ended> {
         match self.track.take(frame)? {
             Step::Nothing => {}
+            Step::Greet { newest, keys } => self.edge.show_keys(&keys, newest),
             Step::Resync(from) => {
                 self.edge.metrics.feed_resyncs.inc();
                 self.heartbeats.forget();

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use parterre_domain::wire::feed::{FeedFrame, Join, checksum, decode_record};
-use parterre_domain::{LogRecord, Rev};
+use parterre_domain::{LogRecord, PassPublicKey, Rev};
 
 /// Where an edge stands.
 #[derive(Debug, Default)]
@@ -19,6 +19,13 @@ pub(crate) struct Track {
 pub(crate) enum Step {
     /// Nothing.
     Nothing,
+    /// Show these keys of passes, told when the log ended at `newest`.
+    Greet {
+        /// Where the log ended.
+        newest: Rev,
+        /// What verifies passes.
+        keys: Vec<PassPublicKey>,
+    },
     /// Load snapshots that are no older than this, then call [`Track::resynced`] with it.
     Resync(Rev),
     /// Apply these records, as one.
@@ -83,7 +90,7 @@ impl Track {
     /// Takes a frame. After an error the connection must be given up.
     pub(crate) fn take(&mut self, frame: FeedFrame) -> Result<Step, Broken> {
         match frame {
-            FeedFrame::Hello { .. } => Ok(Step::Nothing),
+            FeedFrame::Hello { newest, keys, .. } => Ok(Step::Greet { newest, keys }),
             FeedFrame::Resync { from } => {
                 self.forget();
                 Ok(Step::Resync(from))

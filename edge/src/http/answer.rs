@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY,
 };
@@ -10,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use parterre_domain::{Problem, Slug};
 
 use super::Body;
-use crate::render;
+use crate::render::{self, Format};
 
 /// The rev that a body is true for.
 const REV: HeaderName = HeaderName::from_static("parterre-rev");
@@ -108,6 +109,16 @@ pub(crate) fn method_not_allowed(allow: &'static str) -> Response<Body> {
     response
         .headers_mut()
         .insert(ALLOW, HeaderValue::from_static(allow));
+    response
+}
+
+/// The OpenAPI document.
+pub(crate) fn document(text: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, Format::Json.content_type());
+    response.headers_mut().insert(CACHE_CONTROL, CHANGING);
     response
 }
 

@@ -8,7 +8,7 @@ mod answer;
 mod lists;
 mod negotiate;
 mod query;
-mod route;
+pub(crate) mod route;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,6 +26,7 @@ use crate::cell::Cell;
 use crate::context::Edge;
 use crate::cores::CoreUnavailable;
 use crate::metrics::RouteLabel;
+use crate::openapi;
 use crate::render::{BodyKey, Kind, Representation};
 pub(crate) use answer::REQUEST_ID;
 use answer::{CHANGING, Found, IMMUTABLE};
@@ -109,8 +110,10 @@ async fn dispatch(
     }
     let response = match route {
         Route::Home => answer::page(HOME),
+        Route::Document => answer::document(openapi::DOCUMENT.clone()),
         Route::Live => answer::method_not_allowed(route.allow()),
-        Route::Events
+        Route::Keys
+        | Route::Events
         | Route::Event(_)
         | Route::Layout(_)
         | Route::Availability(_)
@@ -126,7 +129,11 @@ async fn dispatch(
             let forwarded = edge.forwarder.reserve(edge, event, parts, body, id).await;
             forwarded.unwrap_or_else(|problem| answer::problem(&problem))
         }
-        Route::Reservation(_) | Route::Checkout(_) | Route::Webhook | Route::Sandbox => {
+        Route::Reservation(_)
+        | Route::Checkout(_)
+        | Route::Webhook
+        | Route::SandboxPage
+        | Route::SandboxButton => {
             let forwarded = edge.forwarder.forward(parts, body, id).await;
             forwarded.unwrap_or_else(|problem| answer::problem(&problem))
         }
@@ -168,6 +175,7 @@ async fn read(
         Route::Availability(event) => (event, Kind::Availability, CHANGING),
         Route::Tickets(event) => return read_tickets(edge, event, query, representation).await,
         Route::Similar(event) => return read_similar(edge, event, query, representation).await,
+        Route::Keys => return read_keys(edge, query),
         // The caller sends nothing else here.
         _ => return read_events(edge, query, representation).await,
     };
@@ -197,6 +205,14 @@ async fn read_events(
         body: edge.lists.events(edge, wish, representation).await,
         cache: CHANGING,
     })
+}
+
+fn read_keys(edge: &Edge, query: Option<&str>) -> Result<Found, Problem> {
+    query::none(query)?;
+    let body = edge.keys.load_full();
+    let body = body.ok_or_else(|| unavailable(CoreUnavailable))?;
+    let cache = CHANGING;
+    Ok(Found { body, cache })
 }
 
 async fn read_tickets(

@@ -11,6 +11,10 @@ use crate::metrics::RouteLabel;
 pub(crate) enum Route {
     /// The page.
     Home,
+    /// The OpenAPI document.
+    Document,
+    /// The keys that verify passes.
+    Keys,
     /// The list of events.
     Events,
     /// One event.
@@ -31,8 +35,10 @@ pub(crate) enum Route {
     Checkout(ReservationId),
     /// A payment provider's call.
     Webhook,
-    /// The sandbox provider's pages.
-    Sandbox,
+    /// The sandbox provider's page.
+    SandboxPage,
+    /// A button of that page.
+    SandboxButton,
     /// The WebSocket, which the shard serves; asked for with another method.
     Live,
 }
@@ -46,10 +52,14 @@ impl Route {
         }
         match path {
             "/" => Some(Self::Home),
+            "/openapi.json" => Some(Self::Document),
             "/v1/events" => Some(Self::Events),
+            "/v1/keys" => Some(Self::Keys),
             "/v1/live" => Some(Self::Live),
-            _ if path.starts_with("/sandbox/") => Some(Self::Sandbox),
-            _ => Self::of_money(path.strip_prefix("/v1/")?),
+            _ => match path.strip_prefix("/sandbox/") {
+                Some(rest) => Self::of_sandbox(rest),
+                None => Self::of_money(path.strip_prefix("/v1/")?),
+            },
         }
     }
 
@@ -64,6 +74,14 @@ impl Route {
             "similar" => Some(Self::Similar(event)),
             "reservations" => Some(Self::Reserve(event)),
             _ => None,
+        }
+    }
+
+    fn of_sandbox(rest: &str) -> Option<Self> {
+        match rest.split_once('/') {
+            None => Some(Self::SandboxPage),
+            Some((_, "pay" | "decline")) => Some(Self::SandboxButton),
+            Some(_) => None,
         }
     }
 
@@ -82,15 +100,17 @@ impl Route {
     pub(crate) fn allow(self) -> &'static str {
         match self {
             Self::Home
+            | Self::Document
+            | Self::Keys
             | Self::Events
             | Self::Event(_)
             | Self::Layout(_)
             | Self::Availability(_)
             | Self::Tickets(_)
-            | Self::Similar(_) => "GET, HEAD",
-            Self::Reserve(_) | Self::Checkout(_) | Self::Webhook => "POST",
+            | Self::Similar(_)
+            | Self::SandboxPage => "GET, HEAD",
+            Self::Reserve(_) | Self::Checkout(_) | Self::Webhook | Self::SandboxButton => "POST",
             Self::Reservation(_) => "GET, HEAD, DELETE",
-            Self::Sandbox => "GET, HEAD, POST",
             Self::Live => "GET",
         }
     }
@@ -106,6 +126,8 @@ impl Route {
     pub(crate) fn label(self) -> RouteLabel {
         match self {
             Self::Home => RouteLabel::Home,
+            Self::Document => RouteLabel::Document,
+            Self::Keys => RouteLabel::Keys,
             Self::Events => RouteLabel::Events,
             Self::Event(_) => RouteLabel::Event,
             Self::Layout(_) => RouteLabel::Layout,
@@ -116,7 +138,8 @@ impl Route {
             | Self::Reservation(_)
             | Self::Checkout(_)
             | Self::Webhook
-            | Self::Sandbox => RouteLabel::Forwarded,
+            | Self::SandboxPage
+            | Self::SandboxButton => RouteLabel::Forwarded,
             Self::Live => RouteLabel::Unknown,
         }
     }
@@ -136,6 +159,7 @@ mod tests {
             assert_eq!(Route::of(&path.replace("ID", ID)), expected, "{path}");
         };
         check("/", Some(Route::Home));
+        check("/v1/keys", Some(Route::Keys));
         check("/v1/events", Some(Route::Events));
         check("/v1/events/", None);
         check("/v1/events/ID", Some(Route::Event(event)));
@@ -160,7 +184,9 @@ mod tests {
         check("/v1/reservations", None);
         check("/v1/payments/sandbox/webhook", Some(Route::Webhook));
         check("/v1/payments//webhook", None);
-        check("/sandbox/abc", Some(Route::Sandbox));
+        check("/sandbox/abc", Some(Route::SandboxPage));
+        check("/sandbox/abc/pay", Some(Route::SandboxButton));
+        check("/sandbox/abc/steal", None);
         check("/sandbox", None);
         check("/internal/v1/feed", None);
         check("/admin/v1/events", None);

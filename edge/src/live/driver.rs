@@ -20,8 +20,8 @@ use parterre_domain::{EventId, Slug, Timestamp, limits};
 
 use super::hub::{Effect, Hub, Pace, World};
 use super::message::Subprotocol;
-use super::metrics::LiveMetrics;
 use super::reader::{Incoming, Reader};
+use crate::metrics::LiveMetrics;
 use crate::slab::ConnectionId;
 
 /// What the driver needs of the edge around it.
@@ -320,7 +320,7 @@ impl<W: Surroundings> Live<W> {
         let outcome = open.feed(bytes, |incoming| match incoming {
             Incoming::Ping(payload) => hub.ping(id, payload, now),
             Incoming::Pong => {}
-            Incoming::Close => hub.peer_closed(id, now),
+            Incoming::Close(code) => hub.peer_closed(id, code, now),
             Incoming::Text(_) | Incoming::Binary(_) => {
                 hub.message(id, subprotocol.decode(&incoming), now);
             }

@@ -16,7 +16,6 @@ mod frame;
 pub(crate) mod handshake;
 mod hub;
 mod message;
-pub mod metrics;
 mod reader;
 mod session;
 mod tally;

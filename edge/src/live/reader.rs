@@ -12,7 +12,8 @@ pub(crate) enum Incoming<'a> {
     Binary(&'a [u8]),
     Ping(&'a [u8]),
     Pong,
-    Close,
+    /// With the code that it gave.
+    Close(Option<u16>),
 }
 
 /// What of a client's stream hasn't become a message yet: at most one message of
@@ -23,6 +24,8 @@ pub(crate) struct Reader {
     held: Vec<u8>,
     /// The frames of a message whose last one hasn't come.
     message: Vec<u8>,
+    /// So many bytes of a text so far are known to be UTF-8.
+    checked: usize,
     /// What that message is; none between messages.
     kind: Option<Opcode>,
 }
@@ -72,8 +75,7 @@ impl Reader {
             Opcode::Ping => take(Incoming::Ping(frame.payload)),
             Opcode::Pong => take(Incoming::Pong),
             Opcode::Close => {
-                check_close(frame.payload)?;
-                take(Incoming::Close);
+                take(Incoming::Close(close_code(frame.payload)?));
             }
             Opcode::Text | Opcode::Binary if self.kind.is_some() => {
                 return Err(Violation::Protocol);
@@ -83,16 +85,33 @@ impl Reader {
             }
             Opcode::Text | Opcode::Binary => {
                 self.kind = Some(frame.opcode);
-                self.message.extend_from_slice(frame.payload);
+                self.extend(frame.opcode, frame.payload)?;
             }
             Opcode::Continuation => {
                 let kind = self.kind.ok_or(Violation::Protocol)?;
-                self.message.extend_from_slice(frame.payload);
+                self.extend(kind, frame.payload)?;
                 if frame.last {
                     self.kind = None;
+                    self.checked = 0;
                     take(message(kind, &std::mem::take(&mut self.message))?);
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Adds a fragment to its message. A text that can't become UTF-8 any more is refused
+    /// at once, not when its last fragment comes.
+    fn extend(&mut self, kind: Opcode, payload: &[u8]) -> Result<(), Violation> {
+        self.message.extend_from_slice(payload);
+        if kind == Opcode::Text {
+            let unchecked = &self.message[self.checked..];
+            self.checked += match std::str::from_utf8(unchecked) {
+                Ok(text) => text.len(),
+                Err(error) if error.error_len().is_some() => return Err(Violation::NotUtf8),
+                // The rest of a character is still to come.
+                Err(error) => error.valid_up_to(),
+            };
         }
         Ok(())
     }
@@ -108,13 +127,13 @@ fn message(kind: Opcode, payload: &[u8]) -> Result<Incoming<'_>, Violation> {
 }
 
 /// RFC 6455, sections 5.5.1 and 7.4: nothing, or a code that may be sent and text.
-fn check_close(payload: &[u8]) -> Result<(), Violation> {
+fn close_code(payload: &[u8]) -> Result<Option<u16>, Violation> {
     match payload {
-        [] => Ok(()),
+        [] => Ok(None),
         [_] => Err(Violation::Protocol),
         &[a, b, ref reason @ ..] => match u16::from_be_bytes([a, b]) {
-            1000..=1003 | 1007..=1014 | 3000..=4999 => std::str::from_utf8(reason)
-                .map(|_| ())
+            code @ (1000..=1003 | 1007..=1014 | 3000..=4999) => std::str::from_utf8(reason)
+                .map(|_| Some(code))
                 .map_err(|_| Violation::NotUtf8),
             _ => Err(Violation::Protocol),
         },

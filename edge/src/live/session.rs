@@ -169,10 +169,11 @@ impl Session {
         self.pong = Some(Bytes::copy_from_slice(payload));
     }
 
-    /// The client has said that it closes.
-    pub(crate) fn peer_closed(&mut self) {
+    /// The client has said that it closes: it is told its own code, as RFC 6455, section
+    /// 5.5.1, has it.
+    pub(crate) fn peer_closed(&mut self, code: Option<u16>) {
         self.peer = Peer::Closed;
-        self.close(1000);
+        self.close(code.unwrap_or(1000));
     }
 
     /// The client's stream can't be read any more.

@@ -1,6 +1,8 @@
 //! What one shard's live part has done, as plain numbers: added to the shared counters
 //! once a slice, so that a delivery touches nothing shared.
 
+use crate::metrics::LiveMetrics;
+
 /// Numbers since they were last taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
@@ -21,4 +23,25 @@ pub(crate) struct Tally {
     pub(crate) abuse_closes: u64,
     /// Error messages.
     pub(crate) errors: u64,
+}
+
+impl LiveMetrics {
+    /// Adds what one shard has done.
+    pub(crate) fn add(&self, tally: &Tally) {
+        let rows = [
+            (&self.frames, tally.frames),
+            (&self.deltas, tally.deltas),
+            (&self.snapshots, tally.snapshots),
+            (&self.merged, tally.merged),
+            (&self.resumed, tally.resumed),
+            (&self.slow_closes, tally.slow_closes),
+            (&self.abuse_closes, tally.abuse_closes),
+            (&self.errors, tally.errors),
+        ];
+        for (counter, more) in rows {
+            if more > 0 {
+                counter.inc_by(more);
+            }
+        }
+    }
 }

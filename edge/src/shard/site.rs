@@ -20,8 +20,8 @@ use crate::cells::WatchedCell;
 use crate::clock;
 use crate::context::Edge;
 use crate::http::{Body, bare, respond};
-use crate::live::metrics::LiveMetrics;
 use crate::live::{Live, Pace, Snapshot, Source, Surroundings, World};
+use crate::metrics::LiveMetrics;
 use crate::signals::ShardSignals;
 
 /// Serves an edge on every listener that [`super::bind`] made, a thread each, until `stop`
@@ -31,7 +31,7 @@ use crate::signals::ShardSignals;
 /// # Errors
 ///
 /// When there are more listeners than the edge has shards, when a thread or its runtime
-/// can't be made, when it is called twice for one edge, or when a shard panics.
+/// can't be made, or when a shard panics.
 pub async fn serve(
     edge: Arc<Edge>,
     listeners: Vec<TcpListener>,
@@ -40,7 +40,7 @@ pub async fn serve(
     if listeners.len() > edge.config.shards {
         return Err(io::Error::other("more listeners than shards"));
     }
-    let metrics = LiveMetrics::new(edge.metrics.registry()).map_err(io::Error::other)?;
+    let metrics = edge.metrics.live.clone();
     let drain = edge.config.drain;
     let site = move |shard| EdgeSite::new(Arc::clone(&edge), shard, metrics.clone());
     super::serve_sites(site, listeners, drain, stop).await

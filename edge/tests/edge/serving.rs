@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use parterre_domain::wire::feed::{
     CatalogEntry, CatalogPage, EventSnapshot, FeedFrame, Join, LayoutPage, SECRET_HEADER, checksum,
 };
-use parterre_domain::{EventId, Rev};
+use parterre_domain::{EventId, PassKey, Rev};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_tungstenite::WebSocketStream;
@@ -224,7 +224,11 @@ fn greet(world: &World, join: &Join) -> (Vec<FeedFrame>, Rev) {
     let mut state = world.state.lock().unwrap();
     let newest = state.head();
     let oldest = state.log.first().map_or(newest, |(rev, _)| *rev);
-    let mut frames = vec![FeedFrame::Hello { oldest, newest }];
+    let mut frames = vec![FeedFrame::Hello {
+        oldest,
+        newest,
+        keys: vec![PassKey::from_secret(&[7; 32]).public()],
+    }];
     let held = join.since.filter(|(since, sum)| {
         let mut log = state.log.iter();
         log.any(|(rev, encoded)| rev == since && checksum(encoded) == *sum)

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parterre_domain::wire::api::TicketsUpload;
-use parterre_domain::{About, Currency, Money, NewTicket, Tier};
+use parterre_domain::{About, Currency, EventId, Money, NewTicket, Tier};
 
 use super::stage::Stage;
-use crate::wire::{Admin, Failure};
+use crate::wire::{Admin, Failure, Shop};
 
 /// Events of one run: fewer than one live connection may subscribe to.
 const EVENTS: usize = 80;
@@ -50,7 +50,7 @@ impl Organiser {
         }
     }
 
-    async fn runs_low(&mut self, events: &[parterre_domain::EventId]) -> bool {
+    async fn runs_low(&mut self, events: &[EventId]) -> bool {
         let newest = events.iter().rev().take(self.stage.config.events);
         let (mut free, mut total) = (0, 0);
         for &event in newest {
@@ -76,8 +76,25 @@ impl Organiser {
         let upload = upload(config.tickets);
         let published = self.admin.publish(&about, &upload).await?;
         self.stage.numbers.count("events published");
+        self.is_shown(published.summary.id).await;
         self.stage.publish(published.summary.id);
         Ok(())
+    }
+
+    /// Waits until every edge shows an event: each may be slightly late, and nobody is
+    /// to be sent where it isn't known yet.
+    async fn is_shown(&self, event: EventId) {
+        for edge in &self.stage.config.edges {
+            let mut shop = Shop::new(edge.clone());
+            let mut patience = self.stage.patience();
+            while !matches!(shop.event(event).await, Ok(Ok(_))) {
+                if !patience.wait(None).await {
+                    let what = format!("{edge} doesn't show {event}, which is published");
+                    self.stage.numbers.disagrees(what);
+                    break;
+                }
+            }
+        }
     }
 }
 

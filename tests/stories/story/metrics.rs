@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use parterre_loadtest::wire::{Call, Client};
-
 use super::Process;
 
 /// All metrics of a process at one moment.
@@ -11,11 +9,7 @@ pub(crate) struct Metrics(BTreeMap<String, f64>);
 
 impl Metrics {
     pub(super) async fn of(process: &Process) -> Self {
-        let answer = Client::new(process.ops().clone())
-            .send(&Call::get("/metrics"))
-            .await
-            .expect("metrics");
-        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        let text = process.metrics_text().await;
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         let rows = lines.filter_map(|line| {
             let (name, value) = line.rsplit_once(' ')?;

@@ -5,6 +5,7 @@ mod buyer;
 mod event;
 mod metrics;
 mod process;
+mod prometheus;
 mod servers;
 mod watcher;
 
@@ -14,6 +15,7 @@ pub(crate) use buyer::Buyer;
 pub(crate) use event::{about, bowl, hall, race_track};
 pub(crate) use metrics::Metrics;
 pub(crate) use process::{Process, parterre};
+pub(crate) use prometheus::{Prometheus, tool};
 pub(crate) use servers::{Cluster, Edge, Standalone};
 pub(crate) use watcher::Watcher;
 

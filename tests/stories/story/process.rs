@@ -14,6 +14,7 @@ use super::{SOON, until};
 pub(crate) struct Process {
     child: Child,
     ops: Origin,
+    ops_address: SocketAddr,
     log: PathBuf,
 }
 
@@ -51,6 +52,7 @@ impl Process {
             None => Ok(Self {
                 child,
                 ops: ops.into(),
+                ops_address: ops,
                 log: log.to_owned(),
             }),
         }
@@ -76,8 +78,15 @@ impl Process {
     }
 
     /// Where operators ask.
-    pub(crate) fn ops(&self) -> &Origin {
-        &self.ops
+    pub(crate) fn ops_address(&self) -> SocketAddr {
+        self.ops_address
+    }
+
+    /// What it tells Prometheus.
+    pub(crate) async fn metrics_text(&self) -> String {
+        let call = Call::get("/metrics");
+        let answer = Client::new(self.ops.clone()).send(&call).await;
+        String::from_utf8_lossy(&answer.expect("metrics").body).into_owned()
     }
 
     /// Its number.

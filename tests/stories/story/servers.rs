@@ -14,6 +14,7 @@ use super::{Metrics, Process};
 const TRIES: usize = 10;
 const TOKEN: &str = "an-administrator-of-the-stories";
 const SECRET: &str = "a-secret-of-the-stories-cluster";
+const SIGNING_KEY: &str = "5f1c9a0e3b7d24688ace13579bdf02468ace13579bdf02468ace13579bdf0246";
 
 /// `parterre standalone` over a folder of its own.
 pub(crate) struct Standalone {
@@ -122,6 +123,7 @@ impl Cluster {
     pub(crate) async fn start() -> Self {
         let folder = TempDir::new().expect("a folder");
         std::fs::write(folder.path().join("cluster-secret"), SECRET).expect("a file");
+        std::fs::write(folder.path().join("signing-key"), SIGNING_KEY).expect("a file");
         for _ in 0..TRIES {
             let [address, ops] = [free_address(), free_address()];
             if let Ok(core) = Self::launch(folder.path(), address, ops) {
@@ -136,6 +138,11 @@ impl Cluster {
             }
         }
         panic!("it doesn't start:\n{}", log_of(folder.path(), "core"));
+    }
+
+    /// Where the core keeps its state.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
     }
 
     /// Starts the core again at the same address, without waiting until it is ready.
@@ -165,6 +172,8 @@ impl Cluster {
             "sandbox",
             "--cluster-secret-file",
             &secret(folder),
+            "--signing-key-file",
+            &folder.join("signing-key").display().to_string(),
             "--admin-token-hash",
             &format!("stories:{hash}"),
         ];

@@ -219,10 +219,10 @@ impl<W: World> Hub<W> {
         self.make_ready(id);
     }
 
-    /// A client has sent its close frame.
-    pub(crate) fn peer_closed(&mut self, id: ConnectionId, now: Instant) {
+    /// A client has sent its close frame, perhaps with a code.
+    pub(crate) fn peer_closed(&mut self, id: ConnectionId, code: Option<u16>, now: Instant) {
         if let Some(connection) = self.connections.get(id) {
-            connection.session.peer_closed();
+            connection.session.peer_closed(code);
             let peer = connection.session.over();
             if peer == Some(Peer::Closed) && connection.in_flight.is_none() {
                 self.effects.push(Effect::End(id));

@@ -460,7 +460,7 @@ fn draining_closes_everybody_with_a_jittered_invitation() {
 fn a_client_that_closes_is_answered_and_ended() {
     let mut stage = Stage::new(1);
     let id = stage.connect();
-    stage.hub.peer_closed(id, stage.now);
+    stage.hub.peer_closed(id, Some(1000), stage.now);
     assert_eq!(stage.ops(id), ["close 1000"]);
     assert_eq!(stage.ended, [Effect::End(id)]);
 }

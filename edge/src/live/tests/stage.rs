@@ -22,8 +22,8 @@ use parterre_domain::{Counts, EventId, Rev, Slug, TicketState, Timestamp};
 
 use super::model::{FedCell, FedWorld, event};
 use crate::live::hub::{Pace, World};
-use crate::live::metrics::LiveMetrics;
 use crate::live::{Live, Surroundings};
+use crate::metrics::LiveMetrics;
 use crate::shard::{Shard, Site};
 
 /// How long a test waits for what must happen.

@@ -1,0 +1,301 @@
+//! One operation: what it takes and what it answers.
+
+use schemars::JsonSchema;
+use serde_json::{Map, Value, json};
+
+use super::part::{Answer, PROBLEM, Parameter, Schema, Schemas, by_status, content, refusal};
+use super::{Shape, text};
+use crate::{Problem, Slug};
+
+/// A method of HTTP that operations use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "HTTP's names")]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Method {
+    /// As HTTP writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// One operation.
+pub struct Operation {
+    /// How it is asked for.
+    pub method: Method,
+    /// Where, with `{…}` for what varies.
+    pub path: &'static str,
+    /// Its name in generated clients.
+    pub id: &'static str,
+    summary: &'static str,
+    security: Option<&'static str>,
+    parameters: Vec<Parameter>,
+    /// Media types, each with its schema.
+    bodies: Vec<(&'static str, Schema)>,
+    body_says: &'static str,
+    answers: Vec<Answer>,
+    problems: Vec<Slug>,
+}
+
+const JSON: &str = "application/json";
+const MSGPACK: &str = "application/msgpack";
+
+impl Operation {
+    fn new(method: Method, path: &'static str, id: &'static str, summary: &'static str) -> Self {
+        Self {
+            method,
+            path,
+            id,
+            summary,
+            security: None,
+            parameters: Vec::new(),
+            bodies: Vec::new(),
+            body_says: "",
+            answers: Vec::new(),
+            problems: vec![
+                Slug::MethodNotAllowed,
+                Slug::UriTooLong,
+                Slug::HeadersTooLarge,
+            ],
+        }
+    }
+
+    /// `GET`.
+    pub fn get(path: &'static str, id: &'static str, summary: &'static str) -> Self {
+        Self::new(Method::Get, path, id, summary)
+    }
+
+    /// `POST`.
+    pub fn post(path: &'static str, id: &'static str, summary: &'static str) -> Self {
+        Self::new(Method::Post, path, id, summary)
+    }
+
+    /// `PUT`.
+    pub fn put(path: &'static str, id: &'static str, summary: &'static str) -> Self {
+        Self::new(Method::Put, path, id, summary)
+    }
+
+    /// `PATCH`.
+    pub fn patch(path: &'static str, id: &'static str, summary: &'static str) -> Self {
+        Self::new(Method::Patch, path, id, summary)
+    }
+
+    /// `DELETE`.
+    pub fn delete(path: &'static str, id: &'static str, summary: &'static str) -> Self {
+        Self::new(Method::Delete, path, id, summary)
+    }
+
+    /// Asks for a bearer token of this scheme.
+    #[must_use]
+    pub fn needs(mut self, scheme: &'static str) -> Self {
+        self.security = Some(scheme);
+        self.refuses(&[Slug::Unauthorized, Slug::Forbidden])
+    }
+
+    /// The path's `{id}`, a ULID.
+    #[must_use]
+    pub fn id(self, says: &'static str) -> Self {
+        let schema = json!({"type": "string", "pattern": text::ULID});
+        self.parameter("id", "path", true, schema, says)
+            .refuses(&[Slug::NotFound])
+    }
+
+    /// Another part of the path.
+    #[must_use]
+    pub fn part(self, name: &'static str, schema: Value, says: &'static str) -> Self {
+        self.parameter(name, "path", true, schema, says)
+            .refuses(&[Slug::NotFound])
+    }
+
+    /// An optional parameter of the query.
+    #[must_use]
+    pub fn query(self, name: &'static str, schema: Value, says: &'static str) -> Self {
+        self.parameter(name, "query", false, schema, says)
+    }
+
+    /// An optional header.
+    #[must_use]
+    pub fn header(self, name: &'static str, schema: Value, says: &'static str) -> Self {
+        self.parameter(name, "header", false, schema, says)
+    }
+
+    fn parameter(
+        mut self,
+        name: &'static str,
+        place: &'static str,
+        required: bool,
+        schema: Value,
+        says: &'static str,
+    ) -> Self {
+        self.parameters.push(Parameter {
+            name,
+            place,
+            required,
+            schema,
+            says,
+        });
+        self
+    }
+
+    /// A JSON body of this type.
+    #[must_use]
+    pub fn takes<T: JsonSchema>(mut self, says: &'static str) -> Self {
+        self.body_says = says;
+        self.bodies.push((JSON, Schema::Of(Shape::read::<T>())));
+        self.refuses(&[Slug::Malformed, Slug::Invalid, Slug::TooLarge])
+    }
+
+    /// A body of this type in another media type.
+    #[must_use]
+    pub fn takes_in<T: JsonSchema>(mut self, media: &'static str) -> Self {
+        self.bodies.push((media, Schema::Of(Shape::read::<T>())));
+        self
+    }
+
+    /// A body of another media type.
+    #[must_use]
+    pub fn takes_as(mut self, media: &'static str, schema: Value) -> Self {
+        self.bodies.push((media, Schema::Is(schema)));
+        self
+    }
+
+    /// Answers this type in JSON.
+    #[must_use]
+    pub fn answers<T: JsonSchema>(
+        mut self,
+        status: u16,
+        says: &'static str,
+        headers: &'static [&'static str],
+    ) -> Self {
+        self.answers.push(Answer {
+            status,
+            says,
+            headers,
+            bodies: vec![(JSON, Schema::Of(Shape::written::<T>()))],
+            links: Vec::new(),
+        });
+        self
+    }
+
+    /// Answers something else than a structure of the API.
+    #[must_use]
+    pub fn answers_as(
+        mut self,
+        status: u16,
+        says: &'static str,
+        headers: &'static [&'static str],
+        media: &'static str,
+    ) -> Self {
+        self.answers.push(Answer {
+            status,
+            says,
+            headers,
+            bodies: vec![(media, Schema::Is(json!({"type": "string"})))],
+            links: Vec::new(),
+        });
+        self
+    }
+
+    /// Answers a problem under a status that no other problem has.
+    #[must_use]
+    pub fn refuses_as(self, status: u16, says: &'static str) -> Self {
+        let mut refusing = self.answers_nothing(status, says, &[]);
+        if let Some(answer) = refusing.answers.last_mut() {
+            let problem = Schema::Of(Shape::written::<Problem>());
+            answer.bodies.push((PROBLEM, problem));
+        }
+        refusing
+    }
+
+    /// Answers without a body.
+    #[must_use]
+    pub fn answers_nothing(
+        mut self,
+        status: u16,
+        says: &'static str,
+        headers: &'static [&'static str],
+    ) -> Self {
+        self.answers.push(Answer {
+            status,
+            says,
+            headers,
+            bodies: Vec::new(),
+            links: Vec::new(),
+        });
+        self
+    }
+
+    /// A read: the first answer in MessagePack too, and 304 for who has it already.
+    #[must_use]
+    pub fn cached<T: JsonSchema>(mut self, headers: &'static [&'static str]) -> Self {
+        if let Some(answer) = self.answers.first_mut() {
+            let schema = Schema::Of(Shape::written::<T>());
+            answer.bodies.push((MSGPACK, schema));
+        }
+        let schema = json!({"type": "string"});
+        self.header("If-None-Match", schema, "Tags that the asker holds.")
+            .answers_nothing(304, "The asker holds it already.", headers)
+            .refuses(&[Slug::CoreUnavailable])
+    }
+
+    /// Says which operation goes on from the last answer: where in it the next one's
+    /// `id` is.
+    #[must_use]
+    pub fn leads_to(mut self, operation: &'static str, id: &'static str) -> Self {
+        if let Some(answer) = self.answers.last_mut() {
+            answer.links.push((operation, id));
+        }
+        self
+    }
+
+    /// Answers these problems.
+    #[must_use]
+    pub fn refuses(mut self, problems: &[Slug]) -> Self {
+        self.problems.extend(problems);
+        self
+    }
+
+    /// Every status that it answers.
+    pub fn statuses(&self) -> Vec<u16> {
+        let answers = self.answers.iter().map(|answer| answer.status);
+        let problems = self.problems.iter().map(|slug| slug.parts().0);
+        answers.chain(problems).collect()
+    }
+
+    pub(super) fn render(&self, schemas: Schemas<'_>, problem: &Value) -> Value {
+        let mut answers: Map<String, Value> = Map::new();
+        for answer in &self.answers {
+            answers.insert(answer.status.to_string(), answer.render(schemas));
+        }
+        for (status, slugs) in by_status(&self.problems) {
+            answers.insert(status.to_string(), refusal(&slugs, problem));
+        }
+        let mut rendered = json!({
+            "operationId": self.id,
+            "summary": self.summary,
+            "parameters": self.parameters.iter().map(Parameter::render).collect::<Vec<_>>(),
+            "responses": answers,
+            "security": self.security.iter().map(|scheme| json!({*scheme: []})).collect::<Vec<_>>(),
+        });
+        if !self.bodies.is_empty() {
+            rendered["requestBody"] = json!({
+                "description": self.body_says,
+                "required": true,
+                "content": content(&self.bodies, schemas),
+            });
+        }
+        rendered
+    }
+}
