@@ -20,6 +20,8 @@ use crate::neighbours::Neighbours;
 use crate::render::{Body, Format, Renderer};
 use crate::signals::Signals;
 
+use parterre_gate::admission::Admission;
+
 /// What all parts of an edge share; immutable, each part looks after its own changes.
 #[derive(Debug)]
 pub struct Edge {
@@ -37,6 +39,8 @@ pub struct Edge {
     pub cores: Arc<Cores>,
     /// What cores answer.
     pub forwarder: Forwarder,
+    /// Who may come in.
+    pub admission: Admission,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The runtime of everything that isn't a shard.
@@ -45,9 +49,9 @@ pub struct Edge {
     pub(crate) ahead: Notify,
     pub(crate) lists: Lists,
     pub(crate) neighbours: Neighbours,
+    /// The keys of passes in every format; none until a core has told them.
+    pub(crate) keys: ArcSwapOption<[Arc<Body>; Format::ALL.len()]>,
     pub(crate) renderer: Renderer,
-    /// The keys of passes as they are shown; none until a core has told them.
-    pub(crate) keys: ArcSwapOption<Body>,
 }
 
 impl Edge {
@@ -61,7 +65,11 @@ impl Edge {
         let metrics = Arc::new(Metrics::new()?);
         let catalog = Arc::<Catalog>::default();
         let freshness = Arc::new(Freshness::new(Instant::now()));
-        let cores = Arc::new(Cores::new(&config.cores, &config.cluster_secret)?);
+        let cores = Arc::new(Cores::new(
+            &config.cores,
+            &config.cluster_secret,
+            config.dialer.clone(),
+        )?);
         let sources = Sources {
             cores: Arc::clone(&cores),
             catalog: Arc::clone(&catalog),
@@ -76,6 +84,7 @@ impl Edge {
             lists: Lists::new(config.cache_bytes / 16),
             renderer: Renderer::new(background.clone(), Arc::clone(&metrics)),
             signals: Signals::new(config.shards),
+            admission: Admission::new(config.clients.clone()),
             config,
             catalog,
             freshness,
@@ -89,9 +98,12 @@ impl Edge {
 
     /// Shows the keys that a core told when its log ended at `newest`.
     pub(crate) fn show_keys(&self, keys: &[PassPublicKey], newest: Rev) {
-        let bytes = Format::Json.encode(&JwkSet::of(keys));
-        let tag = Body::tag_of(&bytes);
-        self.keys
-            .store(Some(Arc::new(Body::new(bytes, Format::Json, &tag, newest))));
+        let set = JwkSet::of(keys);
+        let bodies = Format::ALL.map(|format| {
+            let bytes = format.encode(&set);
+            let tag = Body::tag_of(&bytes);
+            Arc::new(Body::new(bytes, format, &tag, newest))
+        });
+        self.keys.store(Some(Arc::new(bodies)));
     }
 }

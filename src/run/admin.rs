@@ -56,5 +56,5 @@ fn client(access: &Access) -> Result<Client, Ended> {
         Some(token) => token.clone(),
         None => secrets::read(&access.token_file, false)?,
     };
-    Ok(Client::new(&access.core, &token))
+    Ok(Client::new(&access.core, &token, access.trust.dialer()?))
 }

@@ -59,6 +59,12 @@ impl From<parterre_edge::StartError> for Ended {
     }
 }
 
+impl From<parterre_gate::tls::BadTls> for Ended {
+    fn from(error: parterre_gate::tls::BadTls) -> Self {
+        Self::cannot(error.to_string())
+    }
+}
+
 impl From<parterre_core::store::Failure> for Ended {
     fn from(failure: parterre_core::store::Failure) -> Self {
         Self::cannot(failure.0)

@@ -18,6 +18,7 @@ mod contract;
 mod crash;
 mod crowd;
 mod drain;
+mod encrypted;
 mod operating;
 mod outage;
 mod race;

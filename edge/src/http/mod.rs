@@ -12,15 +12,16 @@ pub(crate) mod route;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use parterre_gate::head;
 
-use parterre_domain::{EventId, Problem, Slug, limits};
+use parterre_domain::{EventId, Problem, Slug};
 
 use crate::cell::Cell;
 use crate::context::Edge;
@@ -52,6 +53,15 @@ pub async fn respond(
     response.headers_mut().insert(REQUEST_ID, id);
     let status = response.status();
     edge.metrics.answered(label, status, began.elapsed());
+    response
+}
+
+/// An answer to a request that isn't looked at.
+pub(crate) fn refuse(edge: &Edge, problem: &Problem) -> Response<Body> {
+    let mut response = answer::problem(problem);
+    response.headers_mut().insert(REQUEST_ID, request_id());
+    let (label, status) = (RouteLabel::Unknown, response.status());
+    edge.metrics.answered(label, status, Duration::ZERO);
     response
 }
 
@@ -98,7 +108,7 @@ async fn dispatch(
     id: &HeaderValue,
     began: Instant,
 ) -> (RouteLabel, Response<Body>) {
-    if let Err(problem) = check_size(&parts) {
+    if let Err(problem) = head::check(&parts.uri, &parts.headers) {
         return (RouteLabel::Unknown, answer::problem(&problem));
     }
     let Some(route) = Route::of(parts.uri.path()) else {
@@ -141,26 +151,6 @@ async fn dispatch(
     (route.label(), response)
 }
 
-fn check_size(parts: &Parts) -> Result<(), Problem> {
-    let length = parts.uri.path().len() + parts.uri.query().map_or(0, str::len);
-    if length > limits::URI_BYTES {
-        let detail = format!("path and query may have {} bytes", limits::URI_BYTES);
-        return Err(Slug::UriTooLong.problem(detail));
-    }
-    if header_bytes(&parts.headers) > limits::HEADERS_BYTES {
-        let detail = format!("headers may have {} bytes", limits::HEADERS_BYTES);
-        return Err(Slug::HeadersTooLarge.problem(detail));
-    }
-    Ok(())
-}
-
-fn header_bytes(headers: &HeaderMap) -> usize {
-    let lengths = headers.iter();
-    lengths
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum()
-}
-
 async fn read(
     edge: &Arc<Edge>,
     route: Route,
@@ -175,7 +165,7 @@ async fn read(
         Route::Availability(event) => (event, Kind::Availability, CHANGING),
         Route::Tickets(event) => return read_tickets(edge, event, query, representation).await,
         Route::Similar(event) => return read_similar(edge, event, query, representation).await,
-        Route::Keys => return read_keys(edge, query),
+        Route::Keys => return read_keys(edge, query, representation),
         // The caller sends nothing else here.
         _ => return read_events(edge, query, representation).await,
     };
@@ -207,10 +197,15 @@ async fn read_events(
     })
 }
 
-fn read_keys(edge: &Edge, query: Option<&str>) -> Result<Found, Problem> {
+fn read_keys(
+    edge: &Edge,
+    query: Option<&str>,
+    representation: Representation,
+) -> Result<Found, Problem> {
     query::none(query)?;
-    let body = edge.keys.load_full();
-    let body = body.ok_or_else(|| unavailable(CoreUnavailable))?;
+    let bodies = edge.keys.load_full();
+    let bodies = bodies.ok_or_else(|| unavailable(CoreUnavailable))?;
+    let body = Arc::clone(&bodies[representation.format as usize]);
     let cache = CHANGING;
     Ok(Found { body, cache })
 }

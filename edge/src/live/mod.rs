@@ -18,6 +18,7 @@ mod hub;
 mod message;
 mod reader;
 mod session;
+mod socket;
 mod tally;
 mod watch;
 

@@ -5,6 +5,7 @@
 mod core;
 mod feeding;
 mod forwarding;
+mod guarding;
 mod holding;
 mod reading;
 mod representing;
