@@ -15,6 +15,7 @@ pub mod clock;
 pub mod config;
 pub mod context;
 pub mod cores;
+pub mod cors;
 pub mod follower;
 pub mod forward;
 pub mod freshness;
