@@ -60,6 +60,9 @@ pub const TICKETS_PER_PAGE: usize = 1_000;
 /// Tickets in a page when the client says nothing.
 pub const DEFAULT_TICKETS_PER_PAGE: usize = 100;
 
+/// Events on either side of an event's date that may resemble it.
+pub const SIMILAR_LOOKED_AT: usize = 1_024;
+
 /// Bytes of a key in the store.
 pub const KEY_BYTES: usize = 10_000;
 /// Bytes of a value in the store.
@@ -324,3 +327,11 @@ pub const SNAPSHOT_TRIES: u32 = 20;
 pub const SNAPSHOT_RETRY: Duration = Duration::from_millis(50);
 /// Events that an edge loads at once, ahead of being asked for them.
 pub const LOADS_AHEAD: usize = 4;
+/// Events near one that is looked at which an edge loads ahead of being asked for them.
+pub const NEIGHBOURS: usize = 8;
+/// Events that wait for their neighbours to be loaded; more are forgotten.
+pub const NEIGHBOURS_QUEUE: usize = 64;
+/// How long until another look at an event has its neighbours loaded again.
+pub const NEIGHBOURS_AGAIN: Duration = Duration::from_secs(60);
+/// Pause between two loads of neighbours.
+pub const NEIGHBOURS_PAUSE: Duration = Duration::from_millis(50);

@@ -16,6 +16,7 @@ use parterre_domain::{
     TicketId, TicketState, limits,
 };
 
+use crate::neighbours::LastLook;
 use crate::render::Bodies;
 
 /// An event at one rev. Never changes; the cell swaps it for the next.
@@ -72,6 +73,7 @@ pub struct Cell {
     /// Its lock is what makes writers take turns.
     recent: Mutex<Recent>,
     pub(crate) bodies: Bodies,
+    pub(crate) last_look: LastLook,
 }
 
 /// The deltas that are remembered.
@@ -107,6 +109,7 @@ impl Cell {
             view: ArcSwap::from_pointee(view_of(snapshot, layout)),
             recent: Mutex::new(Recent::beginning(as_of, rev)),
             bodies: Bodies::default(),
+            last_look: LastLook::default(),
         }
     }
 

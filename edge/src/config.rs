@@ -7,6 +7,8 @@ use parterre_gate::admission::Rules;
 use parterre_gate::dial::Dialer;
 use parterre_gate::tls::Tls;
 
+use crate::cors::Cors;
+
 /// Everything an edge needs to know. Read once, by the binary.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -29,6 +31,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Makes the connections to cores.
     pub dialer: Dialer,
+    /// Whose pages may call.
+    pub cors: Cors,
     /// How much each client may ask.
     pub clients: Rules,
 }

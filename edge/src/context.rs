@@ -16,6 +16,7 @@ use crate::forward::Forwarder;
 use crate::freshness::Freshness;
 use crate::http::Lists;
 use crate::metrics::Metrics;
+use crate::neighbours::Neighbours;
 use crate::render::{Body, Format, Renderer};
 use crate::signals::Signals;
 
@@ -47,6 +48,7 @@ pub struct Edge {
     /// Told when there may be events to load ahead.
     pub(crate) ahead: Notify,
     pub(crate) lists: Lists,
+    pub(crate) neighbours: Neighbours,
     /// The keys of passes in every format; none until a core has told them.
     pub(crate) keys: ArcSwapOption<[Arc<Body>; Format::ALL.len()]>,
     pub(crate) renderer: Renderer,
@@ -78,6 +80,7 @@ impl Edge {
         Ok(Arc::new(Self {
             cells: Cells::new(config.cache_bytes, sources),
             forwarder: Forwarder::new(Arc::clone(&cores), Arc::clone(&metrics)),
+            neighbours: Neighbours::new(Instant::now()),
             lists: Lists::new(config.cache_bytes / 16),
             renderer: Renderer::new(background.clone(), Arc::clone(&metrics)),
             signals: Signals::new(config.shards),

@@ -1,6 +1,8 @@
 //! Every metric of the edge, in one place. Handles are resolved once: counting on a hot
 //! path is one atomic addition, and a shard's live part adds up by itself what it counts.
 
+mod label;
+
 use std::time::Duration;
 
 use http::StatusCode;
@@ -11,57 +13,8 @@ use prometheus::{
 };
 
 use crate::render::{Encoding, Format, Kind};
-
-/// What a request was for, as a label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RouteLabel {
-    /// The page.
-    Home,
-    /// The OpenAPI document.
-    Document,
-    /// The keys of passes.
-    Keys,
-    /// The list of events.
-    Events,
-    /// One event.
-    Event,
-    /// Its layout.
-    Layout,
-    /// Its availability.
-    Availability,
-    /// Its tickets.
-    Tickets,
-    /// A call that a core answers.
-    Forwarded,
-    /// Nothing that there is.
-    Unknown,
-}
-
-impl RouteLabel {
-    const ALL: [(Self, &'static str); 10] = [
-        (Self::Home, "home"),
-        (Self::Document, "document"),
-        (Self::Keys, "keys"),
-        (Self::Events, "events"),
-        (Self::Event, "event"),
-        (Self::Layout, "layout"),
-        (Self::Availability, "availability"),
-        (Self::Tickets, "tickets"),
-        (Self::Forwarded, "forwarded"),
-        (Self::Unknown, "unknown"),
-    ];
-}
-
-/// How a forwarded call ended, as a label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ForwardOutcome {
-    /// A core answered.
-    Answered,
-    /// No core could be reached.
-    Unreached,
-    /// A core may have done it and didn't answer.
-    Unanswered,
-}
+pub(crate) use label::ForwardOutcome;
+pub use label::RouteLabel;
 
 /// The statuses that have a handle of their own.
 const STATUSES: [u16; 24] = [
@@ -95,6 +48,7 @@ pub struct Metrics {
     pub feed_lag_seconds: Gauge,
     pub stale_seconds: IntGauge,
     pub catalog_events: IntGauge,
+    pub neighbours_loaded: IntCounter,
     tickets: IntGaugeVec,
     forward_seconds: Histogram,
     pub cache_load_failures: IntCounter,
@@ -124,18 +78,8 @@ impl Metrics {
             requests: requests(&registry)?,
             latency: latency(&registry)?,
             forwards: forwards(&registry)?,
-            renders: counters(
-                &registry,
-                "parterre_edge_renders_total",
-                "Bodies of events rendered, before any compression",
-                &["body", "format"],
-            )?,
-            compressions: counters(
-                &registry,
-                "parterre_edge_compressions_total",
-                "Bodies compressed, those of lists included",
-                &["encoding"],
-            )?,
+            renders: renders(&registry)?,
+            compressions: compressions(&registry)?,
             cache_hits: counter(
                 "parterre_edge_cache_hits_total",
                 "Reads of an event that was held",
@@ -181,6 +125,7 @@ impl Metrics {
                 "Seconds since the edge was known to be up to date",
             )?,
             catalog_events: gauge("parterre_edge_catalog_events", "Published events")?,
+            neighbours_loaded: neighbours_loaded(&registry)?,
             tickets: tickets(&registry)?,
             forward_seconds: seconds(
                 &registry,
@@ -215,27 +160,14 @@ impl Metrics {
 
     /// Counts a body of an event that had to be rendered.
     pub(crate) fn rendered(&self, kind: Kind, format: Format) {
-        let body = match kind {
-            Kind::Detail => "detail",
-            Kind::Layout => "layout",
-            Kind::Availability => "availability",
-        };
-        let format = match format {
-            Format::Json => "json",
-            Format::Msgpack => "msgpack",
-        };
-        self.renders.with_label_values(&[body, format]).inc();
+        let labels = [label::of_kind(kind), label::of_format(format)];
+        self.renders.with_label_values(&labels).inc();
     }
 
     /// Counts a body that had to be compressed.
     pub(crate) fn compressed(&self, encoding: Encoding) {
-        let encoding = match encoding {
-            Encoding::Identity => "identity",
-            Encoding::Brotli => "br",
-            Encoding::Gzip => "gzip",
-            Encoding::Zstd => "zstd",
-        };
-        self.compressions.with_label_values(&[encoding]).inc();
+        let labels = [label::of_encoding(encoding)];
+        self.compressions.with_label_values(&labels).inc();
     }
 
     pub(crate) fn forwarded(&self, outcome: ForwardOutcome, took: Duration) {
@@ -368,6 +300,33 @@ fn counters(
     let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
     registry.register(Box::new(counters.clone()))?;
     Ok(counters)
+}
+
+fn renders(registry: &Registry) -> Result<IntCounterVec, prometheus::Error> {
+    counters(
+        registry,
+        "parterre_edge_renders_total",
+        "Bodies of events rendered, before any compression",
+        &["body", "format"],
+    )
+}
+
+fn compressions(registry: &Registry) -> Result<IntCounterVec, prometheus::Error> {
+    counters(
+        registry,
+        "parterre_edge_compressions_total",
+        "Bodies compressed, those of lists included",
+        &["encoding"],
+    )
+}
+
+fn neighbours_loaded(registry: &Registry) -> Result<IntCounter, prometheus::Error> {
+    let loaded = IntCounter::new(
+        "parterre_edge_neighbours_loaded_total",
+        "Events loaded because one near them was looked at",
+    )?;
+    registry.register(Box::new(loaded.clone()))?;
+    Ok(loaded)
 }
 
 fn feed_lag(registry: &Registry) -> Result<Gauge, prometheus::Error> {

@@ -86,7 +86,7 @@ fn lists() -> [Operation; 1] {
     .refuses(&[Slug::Malformed])]
 }
 
-fn one_event() -> [Operation; 4] {
+fn one_event() -> [Operation; 5] {
     let limit = page(limits::TICKETS_PER_PAGE, limits::DEFAULT_TICKETS_PER_PAGE);
     let text = json!({"type": "string", "maxLength": limits::NAME_CHARS});
     let state = json!({"type": "string", "enum": ["free", "pending", "sold", "withdrawn"]});
@@ -135,6 +135,20 @@ fn one_event() -> [Operation; 4] {
         )
         .answers::<TicketList>(200, "A page of tickets.", READ)
         .cached::<TicketList>(READ)
+        .refuses(&[Slug::Malformed]),
+        Operation::get(
+            "/v1/events/{id}/similar",
+            "listSimilar",
+            "Lists events of the same category or in the same city: free tickets first, then the nearest in date.",
+        )
+        .id("The event.")
+        .query(
+            "limit",
+            page(limits::EVENTS_PER_PAGE, limits::DEFAULT_EVENTS_PER_PAGE),
+            "Events at most.",
+        )
+        .answers::<EventList>(200, "Events like it; there is no next page.", READ)
+        .cached::<EventList>(READ)
         .refuses(&[Slug::Malformed]),
     ]
 }
@@ -333,6 +347,7 @@ mod tests {
             Route::Layout(_) => &["/v1/events/{id}/layout"],
             Route::Availability(_) => &["/v1/events/{id}/availability"],
             Route::Tickets(_) => &["/v1/events/{id}/tickets"],
+            Route::Similar(_) => &["/v1/events/{id}/similar"],
             Route::Reserve(_) => &["/v1/events/{id}/reservations"],
             Route::Reservation(_) => &["/v1/reservations/{id}"],
             Route::Checkout(_) => &["/v1/reservations/{id}/checkout"],

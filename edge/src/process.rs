@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::config::Config;
 use crate::context::Edge;
-use crate::{ahead, follower, shard};
+use crate::{ahead, follower, neighbours, shard};
 
 /// Why an edge can't start: one line that says what and how to mend it.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +82,8 @@ impl Process {
             Arc::clone(&self.edge),
             never.clone(),
         ));
-        background.spawn(ahead::run(Arc::clone(&self.edge), never));
+        background.spawn(ahead::run(Arc::clone(&self.edge), never.clone()));
+        background.spawn(neighbours::run(Arc::clone(&self.edge), never));
         let stopper = tokio::spawn(async move {
             stop.await;
             stopping.send_replace(true);

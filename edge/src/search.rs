@@ -58,6 +58,15 @@ impl SearchKeys {
             words: texts.into_iter().flat_map(|text| words(text)).collect(),
         }
     }
+
+    /// Whether two events share their category, and their city.
+    pub(crate) fn shares(&self, other: &Self) -> (bool, bool) {
+        let is_same = |one: &str, other: &str| !one.is_empty() && one == other;
+        (
+            is_same(&self.category, &other.category),
+            is_same(&self.city, &other.city),
+        )
+    }
 }
 
 impl Wish {

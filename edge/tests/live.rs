@@ -32,6 +32,7 @@ fn config(listen: SocketAddr) -> Config {
         drain: DEADLINE,
         feed_delay: Duration::ZERO,
         tls: None,
+        cors: parterre_edge::cors::Cors::default(),
         dialer: parterre_gate::dial::Dialer::default(),
         clients: parterre_gate::admission::Rules::default(),
     }

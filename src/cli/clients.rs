@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
+use parterre_edge::cors::{Allowed, Cors};
 use parterre_gate::admission::Rules;
 use parterre_gate::client::{Network, Proxies, ProxyHeader};
 use parterre_gate::rate::Rate;
@@ -11,6 +12,15 @@ use parterre_gate::rate::Rate;
 /// How clients are told apart and limited.
 #[derive(Debug, Args)]
 pub(crate) struct Clients {
+    /// An origin whose pages may call the public API, such as https://tickets.example, or
+    /// *; repeatable.
+    #[arg(
+        long,
+        env = "PARTERRE_CORS_ORIGIN",
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
+    pub(crate) cors_origin: Vec<Allowed>,
     /// Requests a second and at once of one client address, as RATE or RATE:BURST; or off.
     #[arg(long, env = "PARTERRE_RATE_LIMIT", default_value = "50:200", value_name = "RATE[:BURST]", value_parser = rate_limit)]
     pub(crate) rate_limit: RateLimit,
@@ -54,6 +64,11 @@ pub(crate) enum Header {
 }
 
 impl Clients {
+    /// Whose pages may call.
+    pub(crate) fn cors(&self) -> Cors {
+        self.cors_origin.iter().cloned().collect()
+    }
+
     /// The rules for clients.
     pub(crate) fn rules(&self) -> Rules {
         Rules {

@@ -108,6 +108,7 @@ fn edge_config(
         feed_delay: std::time::Duration::ZERO,
         tls,
         dialer,
+        cors: args.clients.cors(),
         clients: args.clients.rules(),
     }
 }

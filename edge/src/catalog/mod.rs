@@ -45,7 +45,7 @@ pub struct Entry {
     pub rev: Rev,
     /// Every commit up to here is counted.
     as_of: Rev,
-    keys: Arc<SearchKeys>,
+    pub(crate) keys: Arc<SearchKeys>,
 }
 
 /// One page of a list.
@@ -168,6 +168,14 @@ impl Programme {
     /// Every event, soonest first.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
         self.by_start.iter().map(|(_, entry)| entry)
+    }
+
+    /// Events near an event in date: at most `most` on either side, itself included.
+    pub(crate) fn around(&self, entry: &Entry, most: usize) -> impl Iterator<Item = &Arc<Entry>> {
+        let at = entry.at();
+        let later = self.by_start.range_from(&at).take(most + 1);
+        let sooner = self.by_start.before(&at).take(most);
+        sooner.chain(later).map(|(_, entry)| entry)
     }
 
     /// The page that a wish asks for; `now` is where it begins if it doesn't say.

@@ -72,7 +72,10 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
     }
 
     /// Every entry with a key of at least `start`, ascending.
-    pub(crate) fn range_from<'a>(&'a self, start: &K) -> impl Iterator<Item = (&'a K, &'a V)> {
+    pub(crate) fn range_from<'a>(
+        &'a self,
+        start: &K,
+    ) -> impl Iterator<Item = (&'a K, &'a V)> + use<'a, K, V> {
         let run = self.run_of(start);
         let at = self.runs.get(run).map_or(0, |entries| {
             entries.partition_point(|(known, _)| known < start)
@@ -81,6 +84,24 @@ impl<K: Ord + Clone, V: Clone> Sorted<K, V> {
         entries
             .flat_map(|entries| entries.iter())
             .skip(at)
+            .map(|(key, value)| (key, value))
+    }
+
+    /// Every entry with a key below `end`, descending.
+    pub(crate) fn before<'a>(
+        &'a self,
+        end: &K,
+    ) -> impl Iterator<Item = (&'a K, &'a V)> + use<'a, K, V> {
+        let run = self.run_of(end);
+        let at = self.runs.get(run).map_or(0, |entries| {
+            entries.partition_point(|(known, _)| known < end)
+        });
+        let nearest = self.runs.get(run).map_or(&[][..], |entries| &entries[..at]);
+        let others = self.runs[..run.min(self.runs.len())].iter().rev();
+        nearest
+            .iter()
+            .rev()
+            .chain(others.flat_map(|entries| entries.iter().rev()))
             .map(|(key, value)| (key, value))
     }
 
@@ -128,5 +149,9 @@ mod tests {
             sorted.remove(&(key / 2));
         }
         assert!(copy.iter().eq(model.iter()), "the copy has changed");
+        for key in 0..1_001 {
+            let before = model.range(..key).rev();
+            assert!(copy.before(&key).eq(before), "before {key}");
+        }
     }
 }

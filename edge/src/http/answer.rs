@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use parterre_domain::{Problem, Slug};
 
 use super::Body;
-use crate::render;
+use crate::render::{self, Format};
 
 /// The rev that a body is true for.
 const REV: HeaderName = HeaderName::from_static("parterre-rev");
@@ -117,7 +117,7 @@ pub(crate) fn document(text: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     response
         .headers_mut()
-        .insert(CONTENT_TYPE, render::Format::Json.content_type());
+        .insert(CONTENT_TYPE, Format::Json.content_type());
     response.headers_mut().insert(CACHE_CONTROL, CHANGING);
     response
 }

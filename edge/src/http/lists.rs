@@ -15,6 +15,7 @@ use crate::clock;
 use crate::context::Edge;
 use crate::render::{Body, Encoding, Format, Renderer, Representation};
 use crate::search::Wish;
+use crate::similar::similar;
 
 /// Lists rendered a moment ago.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub(crate) struct Lists {
 enum Wanted {
     Events(Wish),
     Tickets(EventId, TicketWish),
+    Similar(EventId, usize),
 }
 
 /// One page in one format, in every encoding. The compressed bodies are made of the plain
@@ -85,6 +87,22 @@ impl Lists {
         let wanted = Wanted::Tickets(view.record.id, wish.clone());
         let format = representation.format;
         let render = move || render_tickets(&view, &wish, format);
+        self.page(edge, wanted, representation, is_long, render)
+            .await
+    }
+
+    /// Events like one, the most alike first.
+    pub(crate) async fn similar(
+        &self,
+        edge: &Arc<Edge>,
+        event: EventId,
+        most: usize,
+        representation: Representation,
+    ) -> Arc<Body> {
+        let is_long = most * EVENT_BYTES > limits::RENDER_INLINE_BYTES;
+        let (shared, format) = (Arc::clone(edge), representation.format);
+        let render = move || render_similar(&shared, event, most, format);
+        let wanted = Wanted::Similar(event, most);
         self.page(edge, wanted, representation, is_long, render)
             .await
     }
@@ -154,6 +172,7 @@ impl Wanted {
     fn weight_bytes(&self) -> u32 {
         let plain = match self {
             Self::Events(wish) => wish.limit * EVENT_BYTES,
+            Self::Similar(_, most) => most * EVENT_BYTES,
             Self::Tickets(_, wish) => wish.limit * TICKET_BYTES,
         };
         u32::try_from(plain / 4 * 7 + 1_024).unwrap_or(u32::MAX)
@@ -166,6 +185,18 @@ fn render_events(edge: &Edge, wish: &Wish, format: Format) -> Body {
     let list = EventList {
         events: page.entries.iter().map(|entry| entry.summary()).collect(),
         next_cursor: page.next.map(|cursor| cursor.to_string()),
+    };
+    let bytes = format.encode(&list);
+    let tag = Body::tag_of(&bytes);
+    Body::new(bytes, format, &tag, programme.position())
+}
+
+fn render_similar(edge: &Edge, event: EventId, most: usize, format: Format) -> Body {
+    let programme = edge.catalog.programme();
+    let found = similar(&programme, event, clock::now(), most).unwrap_or_default();
+    let list = EventList {
+        events: found.iter().map(|entry| entry.summary()).collect(),
+        next_cursor: None,
     };
     let bytes = format.encode(&list);
     let tag = Body::tag_of(&bytes);

@@ -49,7 +49,7 @@ pub async fn respond(
     let began = Instant::now();
     let id = request_id();
     let (parts, body) = request.into_parts();
-    let (label, mut response) = dispatch(edge, parts, body, &id).await;
+    let (label, mut response) = dispatch(edge, parts, body, &id, began).await;
     response.headers_mut().insert(REQUEST_ID, id);
     let status = response.status();
     edge.metrics.answered(label, status, began.elapsed());
@@ -106,6 +106,7 @@ async fn dispatch(
     parts: Parts,
     body: Incoming,
     id: &HeaderValue,
+    began: Instant,
 ) -> (RouteLabel, Response<Body>) {
     if let Err(problem) = head::check(&parts.uri, &parts.headers) {
         return (RouteLabel::Unknown, answer::problem(&problem));
@@ -126,7 +127,8 @@ async fn dispatch(
         | Route::Event(_)
         | Route::Layout(_)
         | Route::Availability(_)
-        | Route::Tickets(_) => match read(edge, route, &parts).await {
+        | Route::Tickets(_)
+        | Route::Similar(_) => match read(edge, route, &parts, began).await {
             Ok(found) => {
                 let stale = edge.freshness.stale_seconds(Instant::now());
                 found.into_response(parts.headers, stale)
@@ -149,7 +151,12 @@ async fn dispatch(
     (route.label(), response)
 }
 
-async fn read(edge: &Arc<Edge>, route: Route, parts: &Parts) -> Result<Found, Problem> {
+async fn read(
+    edge: &Arc<Edge>,
+    route: Route,
+    parts: &Parts,
+    began: Instant,
+) -> Result<Found, Problem> {
     let query = parts.uri.query();
     let representation = negotiate::of(&parts.headers);
     let (event, kind, cache) = match route {
@@ -157,12 +164,16 @@ async fn read(edge: &Arc<Edge>, route: Route, parts: &Parts) -> Result<Found, Pr
         Route::Layout(event) => (event, Kind::Layout, IMMUTABLE),
         Route::Availability(event) => (event, Kind::Availability, CHANGING),
         Route::Tickets(event) => return read_tickets(edge, event, query, representation).await,
+        Route::Similar(event) => return read_similar(edge, event, query, representation).await,
         Route::Keys => return read_keys(edge, query, representation),
         // The caller sends nothing else here.
         _ => return read_events(edge, query, representation).await,
     };
     query::none(query)?;
     let cell = find(edge, event).await?;
+    if kind == Kind::Detail {
+        edge.neighbours.looked_at(&cell, began);
+    }
     let key = BodyKey {
         kind,
         representation,
@@ -209,6 +220,23 @@ async fn read_tickets(
     let view = find(edge, event).await?.view();
     Ok(Found {
         body: edge.lists.tickets(edge, view, wish, representation).await,
+        cache: CHANGING,
+    })
+}
+
+async fn read_similar(
+    edge: &Arc<Edge>,
+    event: EventId,
+    query: Option<&str>,
+    representation: Representation,
+) -> Result<Found, Problem> {
+    let most = query::similar(query)?;
+    if edge.catalog.programme().get(event).is_none() {
+        // Says whether there is none, or this edge can't know.
+        find(edge, event).await?;
+    }
+    Ok(Found {
+        body: edge.lists.similar(edge, event, most, representation).await,
         cache: CHANGING,
     })
 }

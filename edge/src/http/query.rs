@@ -49,6 +49,18 @@ pub(crate) fn events(query: Option<&str>) -> Result<Wish, Problem> {
     Ok(wish)
 }
 
+/// How many events like one are wanted.
+pub(crate) fn similar(query: Option<&str>) -> Result<usize, Problem> {
+    let mut wanted = limits::DEFAULT_EVENTS_PER_PAGE;
+    for (name, value) in pairs(query)? {
+        match name.as_str() {
+            "limit" => wanted = limit(&value, limits::EVENTS_PER_PAGE)?,
+            _ => return Err(unknown(&name)),
+        }
+    }
+    Ok(wanted)
+}
+
 /// A wish for a list of tickets.
 pub(crate) fn tickets(query: Option<&str>) -> Result<TicketWish, Problem> {
     let mut wish = TicketWish {

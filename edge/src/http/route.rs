@@ -25,6 +25,8 @@ pub(crate) enum Route {
     Availability(EventId),
     /// Its tickets.
     Tickets(EventId),
+    /// Events like it.
+    Similar(EventId),
     /// A new reservation of the event.
     Reserve(EventId),
     /// A reservation.
@@ -69,6 +71,7 @@ impl Route {
             "layout" => Some(Self::Layout(event)),
             "availability" => Some(Self::Availability(event)),
             "tickets" => Some(Self::Tickets(event)),
+            "similar" => Some(Self::Similar(event)),
             "reservations" => Some(Self::Reserve(event)),
             _ => None,
         }
@@ -104,6 +107,7 @@ impl Route {
             | Self::Layout(_)
             | Self::Availability(_)
             | Self::Tickets(_)
+            | Self::Similar(_)
             | Self::SandboxPage => "GET, HEAD",
             Self::Reserve(_) | Self::Checkout(_) | Self::Webhook | Self::SandboxButton => "POST",
             Self::Reservation(_) => "GET, HEAD, DELETE",
@@ -129,6 +133,7 @@ impl Route {
             Self::Layout(_) => RouteLabel::Layout,
             Self::Availability(_) => RouteLabel::Availability,
             Self::Tickets(_) => RouteLabel::Tickets,
+            Self::Similar(_) => RouteLabel::Similar,
             Self::Reserve(_)
             | Self::Reservation(_)
             | Self::Checkout(_)
@@ -166,6 +171,7 @@ mod tests {
             Some(Route::Availability(event)),
         );
         check("/v1/events/ID/tickets", Some(Route::Tickets(event)));
+        check("/v1/events/ID/similar", Some(Route::Similar(event)));
         check("/v1/events/ID/tickets/1", None);
         check("/v1/events/ID/reservations", Some(Route::Reserve(event)));
         check("/v1/events/not-an-id", None);

@@ -32,6 +32,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use parterre_domain::{Problem, Slug, limits};
 
+use crate::cors::Cors;
 use crate::live::{self, Live, Surroundings};
 
 pub use self::listen::bind;
@@ -54,6 +55,8 @@ pub(crate) trait Site: 'static {
     ) -> impl Future<Output = Response<Self::Body>>;
     /// Who may come in.
     fn admission(&self) -> &Admission;
+    /// Whose pages may read answers.
+    fn cors(&self) -> &Cors;
     /// What is spoken beneath HTTP, if anything.
     fn tls(&self) -> Option<&Tls>;
     /// An answer to a request that isn't looked at.
@@ -251,13 +254,21 @@ impl<S: Site> Shard<S> {
         let answering = progress.answering();
         let admission = self.site.admission();
         let caller = admission.author(peer.ip(), request.headers());
-        let response = match admission.count(caller, Instant::now()) {
+        let cors = self.site.cors();
+        let allowed = cors.allowed(request.headers());
+        let mut response = match admission.count(caller, Instant::now()) {
             Err(too_much) => self.slow_down(too_much.seconds()),
+            Ok(()) if cors.is_preflight(request.method(), request.headers()) => {
+                let mut response = self.site.bare(StatusCode::NO_CONTENT, "");
+                cors.mark_preflight(allowed.as_ref(), response.headers_mut());
+                response
+            }
             Ok(()) if request.uri().path() == LIVE_PATH && request.method() == Method::GET => {
                 self.upgrade(request, caller)
             }
             Ok(()) => self.site.respond(request, peer).await,
         };
+        cors.mark(allowed, response.headers_mut());
         if response.status().as_u16() >= 400 {
             answering.refused();
         }

@@ -21,6 +21,7 @@ use crate::cell::CatchUp;
 use crate::cells::WatchedCell;
 use crate::clock;
 use crate::context::Edge;
+use crate::cors::Cors;
 use crate::http::{Body, bare, refuse, respond};
 use crate::live::{Live, Pace, Snapshot, Source, Surroundings, World};
 use crate::metrics::LiveMetrics;
@@ -82,6 +83,10 @@ impl Site for EdgeSite {
 
     fn admission(&self) -> &Admission {
         &self.edge.admission
+    }
+
+    fn cors(&self) -> &Cors {
+        &self.edge.config.cors
     }
 
     fn tls(&self) -> Option<&Tls> {

@@ -187,6 +187,45 @@ async fn whoever_is_too_slow_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn pages_of_allowed_origins_may_call_and_read_even_what_is_refused() {
+    let edge = edge(|config| {
+        let origin = "https://tickets.example".parse().unwrap();
+        config.cors = [origin].into_iter().collect();
+    })
+    .await;
+    let address = edge.address;
+    let answers = tokio::task::spawn_blocking(move || {
+        let ask = |line: &str, origin: &str| {
+            let head = format!(
+                "{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\norigin: {origin}\r\n\
+                 access-control-request-method: POST\r\n\r\n"
+            );
+            say(address, head.as_bytes()).to_ascii_lowercase()
+        };
+        [
+            ("OPTIONS /v1/events", "https://tickets.example", "204"),
+            ("GET /v1/nothing", "https://tickets.example", "404"),
+            ("OPTIONS /v1/events", "https://other.example", "204"),
+        ]
+        .map(|(line, origin, status)| (ask(line, origin), status))
+    });
+    let answers = answers.await.unwrap();
+    for (answer, status) in &answers {
+        assert!(
+            answer.starts_with(&format!("http/1.1 {status} ")),
+            "{answer}"
+        );
+        assert!(answer.contains("\r\nvary: origin\r\n"), "{answer}");
+    }
+    let allowed = "\r\naccess-control-allow-origin: https://tickets.example\r\n";
+    let [preflight, refusal, stranger] = answers.map(|(answer, _)| answer);
+    assert!(preflight.contains(allowed) && refusal.contains(allowed));
+    assert!(preflight.contains("idempotency-key"), "{preflight}");
+    assert!(refusal.contains("request-id, location"), "{refusal}");
+    assert!(!stranger.contains("access-control"), "{stranger}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_asks_too_much_is_slowed_down_and_no_other() {
     let edge = edge(|config| {
         config.clients = Rules {

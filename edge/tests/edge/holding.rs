@@ -131,3 +131,32 @@ async fn a_watched_event_that_fits_no_cache_is_kept_and_fed() {
     assert!(missing.is_none());
     edge.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn looking_at_an_event_loads_those_near_it_and_looking_for_nothing_does_not() {
+    let core = Core::start().await;
+    for number in 0..40 {
+        core.publish(number, number.into(), 1_000);
+    }
+    // There is room for three: the others aren't loaded ahead.
+    let small = parterre_edge::config::Config {
+        cache_bytes: 400 << 10,
+        ..config(&[&core])
+    };
+    let edge = Edge::start(small).await;
+    edge.ready().await;
+    for number in 100..200 {
+        let path = format!("/v1/events/{}", id(number));
+        assert_eq!(edge.get(&path).await.status(), 404);
+    }
+    let loaded = || edge.metric("parterre_edge_neighbours_loaded_total");
+    assert_eq!(loaded(), 0.0);
+    for _ in 0..50 {
+        edge.json(&format!("/v1/events/{}", id(30))).await;
+    }
+    until("the neighbours are loaded", async || loaded() > 0.0).await;
+    let fetched = |number| core.state().snapshots_fetched.contains_key(&id(number));
+    until("the nearest is loaded", async || fetched(29)).await;
+    assert!(loaded() <= 8.0, "{}", loaded());
+    edge.stop().await;
+}

@@ -235,3 +235,38 @@ async fn what_isnt_there_or_isnt_right_is_a_problem() {
     );
     edge.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_like_one_are_listed_the_nearest_first() {
+    let core = Core::start().await;
+    for (number, hours) in [(1, 10), (2, 40), (3, 9), (4, 12)] {
+        core.publish(number, hours, 1);
+    }
+    core.commit(3, &[(0, TicketState::Sold)]);
+    let edge = Edge::behind(&core).await;
+    edge.agrees(&core, 3).await;
+    let path = format!("/v1/events/{}/similar", id(1));
+    let check = async |query: &str, expected: &[u32]| {
+        let page = edge.json(&format!("{path}{query}")).await;
+        let events = page["events"].as_array().unwrap().iter();
+        let found: Vec<_> = events.map(|event| event["id"].clone()).collect();
+        let expected: Vec<_> = expected.iter().map(|&n| id(n).to_string()).collect();
+        assert_eq!(found, expected, "{query}");
+        assert!(page["next_cursor"].is_null());
+    };
+    check("", &[4, 2, 3]).await;
+    check("?limit=1", &[4]).await;
+    check("?limit=100", &[4, 2, 3]).await;
+    let response = edge.get(&path).await;
+    assert!(!header(&response, "etag").is_empty());
+    let rows = [
+        (format!("{path}?limit=0"), 400),
+        (format!("{path}?limit=101"), 400),
+        (format!("{path}?cursor=1"), 400),
+        (format!("/v1/events/{}/similar", id(9)), 404),
+    ];
+    for (path, status) in rows {
+        assert_eq!(edge.get(&path).await.status(), status, "{path}");
+    }
+    edge.stop().await;
+}

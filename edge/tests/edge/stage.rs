@@ -45,6 +45,7 @@ pub(crate) fn config(cores: &[&Core]) -> Config {
         drain: Duration::from_secs(5),
         feed_delay: Duration::ZERO,
         tls: None,
+        cors: parterre_edge::cors::Cors::default(),
         dialer: parterre_gate::dial::Dialer::default(),
         clients: parterre_gate::admission::Rules::default(),
     }

@@ -23,6 +23,7 @@ use parterre_domain::wire::live::{FromClient, ToClient};
 use parterre_domain::{Counts, EventId, Problem, Rev, Slug, TicketState, Timestamp};
 
 use super::model::{FedCell, FedWorld, event};
+use crate::cors::Cors;
 use crate::live::hub::{Pace, World};
 use crate::live::{Live, Surroundings};
 use crate::metrics::LiveMetrics;
@@ -69,7 +70,7 @@ impl Surroundings for FedSurroundings {
     }
 }
 
-struct FedSite(Rc<Live<FedSurroundings>>, Admission);
+struct FedSite(Rc<Live<FedSurroundings>>, Admission, Cors);
 
 impl Site for FedSite {
     type World = FedSurroundings;
@@ -85,6 +86,10 @@ impl Site for FedSite {
 
     fn admission(&self) -> &Admission {
         &self.1
+    }
+
+    fn cors(&self) -> &Cors {
+        &self.2
     }
 
     fn tls(&self) -> Option<&Tls> {
@@ -125,7 +130,11 @@ impl Stage {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
         let shard = Rc::new(Shard::new(
-            FedSite(Rc::clone(&live), Admission::new(Rules::default())),
+            FedSite(
+                Rc::clone(&live),
+                Admission::new(Rules::default()),
+                Cors::default(),
+            ),
             stopped,
         ));
         Self {
