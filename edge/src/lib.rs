@@ -28,6 +28,8 @@ pub mod search;
 pub mod shard;
 pub mod signals;
 mod slab;
+#[cfg(test)]
+mod strange_bytes;
 
 pub use process::{Probe, Process, StartError, build};
 

@@ -6,7 +6,7 @@
 
 mod answer;
 mod lists;
-mod query;
+pub(crate) mod query;
 pub(crate) mod route;
 
 use std::net::SocketAddr;
