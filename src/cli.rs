@@ -1,6 +1,9 @@
 //! The command line. A flag beats its environment variable beats the configuration file
 //! beats the default.
 
+mod clients;
+mod encryption;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,6 +17,9 @@ use parterre_core::config::{AdminToken, StoreConfig};
 use parterre_loadtest::LoadtestArgs;
 
 use crate::file;
+
+pub(crate) use self::clients::Clients;
+pub(crate) use self::encryption::{Encryption, Trust};
 
 /// Sells tickets for events: no ticket in two hands, live availability on every screen.
 #[derive(Debug, Parser)]
@@ -69,6 +75,8 @@ pub(crate) struct Standalone {
     #[command(flatten)]
     pub(crate) memory: Memory,
     #[command(flatten)]
+    pub(crate) clients: Clients,
+    #[command(flatten)]
     pub(crate) common: Common,
 }
 
@@ -101,9 +109,11 @@ pub(crate) struct Core {
 
 #[derive(Debug, Args)]
 pub(crate) struct Edge {
-    /// The cores, as http://HOST:PORT, separated by commas.
+    /// The cores, as http://HOST:PORT or https://…, separated by commas.
     #[arg(long, env = "PARTERRE_CORE", value_delimiter = ',', required = true)]
     pub(crate) core: Vec<String>,
+    #[command(flatten)]
+    pub(crate) trust: Trust,
     /// Where the public reaches the edge.
     #[arg(long, env = "PARTERRE_LISTEN", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
@@ -118,6 +128,8 @@ pub(crate) struct Edge {
     pub(crate) feed_delay: Duration,
     #[command(flatten)]
     pub(crate) memory: Memory,
+    #[command(flatten)]
+    pub(crate) clients: Clients,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -142,6 +154,8 @@ pub(crate) struct Common {
     /// How long to finish what is in flight when told to stop.
     #[arg(long, env = "PARTERRE_DRAIN", default_value = "10s", value_parser = duration)]
     pub(crate) drain: Duration,
+    #[command(flatten)]
+    pub(crate) encryption: Encryption,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -156,6 +170,18 @@ pub(crate) enum Admin {
     Import(Import),
     /// Make an administrator's token: printed once, with the hash for a core.
     Token(Token),
+    /// Begin a new epoch, as is needed after a restore from a backup.
+    Epoch(Epoch),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Epoch {
+    /// Says that a new one is wanted.
+    #[arg(long, required = true)]
+    pub(crate) new: bool,
+    /// Which store: embedded:DIR. It must not be open elsewhere.
+    #[arg(long, env = "PARTERRE_STORE", value_parser = store)]
+    pub(crate) store: StoreConfig,
 }
 
 #[derive(Debug, Args)]
@@ -203,6 +229,8 @@ pub(crate) struct Access {
     /// The core's origin.
     #[arg(long, env = "PARTERRE_CORE", default_value = "http://127.0.0.1:8081")]
     pub(crate) core: String,
+    #[command(flatten)]
+    pub(crate) trust: Trust,
     /// An administrator's token; beats the file.
     #[arg(long, env = "PARTERRE_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,

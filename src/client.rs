@@ -8,9 +8,9 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client as HttpClient;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use parterre_domain::Problem;
+use parterre_gate::dial::Dialer;
 use serde::de::DeserializeOwned;
 
 use crate::run::Ended;
@@ -29,21 +29,21 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) struct Client {
     core: String,
     token: Option<String>,
-    http: HttpClient<HttpConnector, Full<Bytes>>,
+    http: HttpClient<Dialer, Full<Bytes>>,
 }
 
 impl Client {
     /// A client of the core at an origin.
-    pub(crate) fn new(core: &str, token: &str) -> Self {
+    pub(crate) fn new(core: &str, token: &str, dialer: Dialer) -> Self {
         Self {
             token: Some(token.to_owned()),
-            ..Self::anonymous(core)
+            ..Self::anonymous(core, dialer)
         }
     }
 
     /// A client without a token, of anybody who answers everybody.
-    pub(crate) fn anonymous(origin: &str) -> Self {
-        let http = HttpClient::builder(TokioExecutor::new()).build_http();
+    pub(crate) fn anonymous(origin: &str, dialer: Dialer) -> Self {
+        let http = HttpClient::builder(TokioExecutor::new()).build(dialer);
         Self {
             core: origin.trim_end_matches('/').to_owned(),
             token: None,

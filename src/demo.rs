@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::client::Client;
+use parterre_gate::dial::Dialer;
 
 /// An event of the programme.
 struct Show {
@@ -195,8 +196,8 @@ const SHOWS: [Show; 12] = [
 ];
 
 /// Loads the programme through the admin API, if the store has no event yet.
-pub(crate) async fn load(core: String, token: String) {
-    let client = Client::new(&core, &token);
+pub(crate) async fn load(core: String, token: String, dialer: Dialer) {
+    let client = Client::new(&core, &token, dialer);
     match try_load(&client).await {
         Ok(0) => {}
         Ok(events) => tracing::info!(events, "loaded the demo programme"),

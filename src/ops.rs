@@ -1,16 +1,16 @@
 //! The operators' listener: one a process, for whatever roles it has.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use parterre_domain::limits;
+use parterre_gate::server::{self, Terms};
+use parterre_gate::tls::Tls;
 use tokio::net::TcpListener;
 
 use crate::run::Ended;
@@ -47,30 +47,26 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Ended> {
 }
 
 /// Serves until it is dropped.
-pub(crate) async fn serve(listener: TcpListener, probes: Vec<Probe>, vitals: Vitals) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    probes: Vec<Probe>,
+    vitals: Vitals,
+) {
     let probes = Arc::new((probes, vitals));
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(limits::SWEEP_INTERVAL).await;
-            continue;
-        };
-        let probes = Arc::clone(&probes);
-        tokio::spawn(async move {
-            let service = service_fn(move |request| answer(Arc::clone(&probes), request));
-            let mut http = hyper::server::conn::http1::Builder::new();
-            http.timer(TokioTimer::new())
-                .header_read_timeout(limits::HEADER_TIMEOUT);
-            if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
-                tracing::debug!(%error, "an operator's connection ended early");
-            }
-        });
-    }
+    let terms = Terms {
+        tls,
+        connections: limits::CONNECTIONS_OF_OPERATORS,
+        drain: Duration::ZERO,
+    };
+    let answer = move |request| answer(Arc::clone(&probes), request);
+    server::serve(listener, terms, answer, std::future::pending()).await;
 }
 
 async fn answer(
     asked: Arc<(Vec<Probe>, Vitals)>,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> Response<Full<Bytes>> {
     let (probes, vitals) = &*asked;
     let (status, text) = match request.uri().path() {
         "/healthz" => (StatusCode::OK, "alive\n".to_owned()),
@@ -88,7 +84,7 @@ async fn answer(
     *response.status_mut() = status;
     let kind = http::HeaderValue::from_static("text/plain; version=0.0.4");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    Ok(response)
+    response
 }
 
 async fn ready(probes: &[Probe]) -> (StatusCode, String) {

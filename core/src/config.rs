@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use parterre_gate::dial::Dialer;
+use parterre_gate::tls::Tls;
+
 /// Everything a core needs to know. Read once, by the binary.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -21,6 +24,10 @@ pub struct Config {
     pub signing_keys: Vec<[u8; 32]>,
     /// Which payment provider checkouts go to.
     pub payments: Payments,
+    /// What is spoken beneath HTTP; none means nothing.
+    pub tls: Option<Tls>,
+    /// Makes the connections that go out, to the payment provider.
+    pub dialer: Dialer,
     /// How long to finish what is in flight when told to stop.
     pub drain: Duration,
 }

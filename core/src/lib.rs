@@ -15,6 +15,7 @@ pub mod clock;
 pub mod config;
 pub mod context;
 pub mod driver;
+pub mod epoch;
 pub mod feed;
 mod http;
 pub mod lane;
@@ -99,6 +100,7 @@ pub async fn build(config: Config) -> Result<Core, StartError> {
         &metrics,
         &config.public_url,
         &config.cluster_secret,
+        &config.dialer,
     );
     let passes = Passes::new(&config.signing_keys)?;
     let feed = Feed::open(&store, passes.public()).await?;
@@ -149,6 +151,7 @@ impl Core {
             lanes,
         } = self;
         let drain = context.config.drain;
+        let tls = context.config.tls.clone();
         // Commands that a request left behind need some of the time as well.
         let requests = drain * 3 / 4;
         let (stopping, stopped) = watch::channel(false);
@@ -168,7 +171,7 @@ impl Core {
         ));
         let feed = context.feed.clone();
         let store = context.store.clone();
-        let served = server.run(http::router(context), told(stopped), requests);
+        let served = server.run(http::router(context), tls, told(stopped), requests);
         let mut served = std::pin::pin!(served);
         let failed = tokio::select! {
             () = &mut served => None,

@@ -124,9 +124,23 @@ pub async fn counts(snapshot: &AnySnapshot, record: &EventRecord) -> Result<Coun
 ///
 /// When the store fails.
 pub async fn event_rev(snapshot: &AnySnapshot, event: EventId) -> Result<Rev, Failure> {
-    let value = snapshot.get(&keys::event_rev(event)).await?;
-    let bytes = value.and_then(|value| value.try_into().ok());
-    Ok(bytes.map_or_else(|| snapshot.rev(), Rev::from_bytes))
+    let epoch = snapshot.rev().epoch;
+    match rev_at(snapshot, &keys::event_rev(event)).await? {
+        Some(rev) if rev.epoch == epoch => Ok(rev),
+        // What the old epoch called its revs may have been other commits.
+        Some(rev) => {
+            let began = rev_at(snapshot, &keys::EPOCH_BEGAN.to_vec()).await?;
+            let position = began.unwrap_or(rev).position;
+            Ok(Rev { epoch, position })
+        }
+        None => Ok(snapshot.rev()),
+    }
+}
+
+async fn rev_at(snapshot: &AnySnapshot, key: &keys::Key) -> Result<Option<Rev>, Failure> {
+    let bytes = snapshot.get(key).await?;
+    let bytes = bytes.and_then(|value| value.try_into().ok());
+    Ok(bytes.map(Rev::from_bytes))
 }
 
 /// A key as a cursor.

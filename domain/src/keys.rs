@@ -38,6 +38,9 @@ pub const SEQUENCE: &[u8] = b"msequence";
 /// The store's epoch, u32 big-endian; every batch reads it serializably.
 pub const EPOCH: &[u8] = b"mepoch";
 
+/// The rev at which the present epoch was begun, if it isn't the first.
+pub const EPOCH_BEGAN: &[u8] = b"mbegan";
+
 /// The position before which the log has been trimmed, ten bytes.
 pub const LOW_WATER: &[u8] = b"mlow";
 
@@ -242,7 +245,8 @@ pub fn counters(event: EventId) -> Range {
     Range::prefix(&join(b'c', &[&event.to_bytes()]))
 }
 
-/// The rev of the last commit that touched an event.
+/// The rev of the last commit that touched an event. Beginning an epoch touches every
+/// event, without a write to each: a rev of an older epoch stands for [`EPOCH_BEGAN`].
 pub fn event_rev(event: EventId) -> Key {
     join(b'v', &[&event.to_bytes()])
 }

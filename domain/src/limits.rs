@@ -3,6 +3,7 @@
 //! What is checked against FoundationDB's own limits holds on every store, so that what
 //! runs on one runs on all: <https://apple.github.io/foundationdb/known-limitations.html>.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Tickets of one event.
@@ -133,12 +134,6 @@ pub const CLOCK_SKEW: Duration = Duration::from_millis(250);
 
 /// Connections that a core serves at once.
 pub const CONNECTIONS_PER_CORE: usize = 4_096;
-/// How long a client may take to send a request's head; the wait on an idle connection
-/// counts, so it must be longer than [`KEEP_ALIVE_TO_CORE`], or an edge would write to a
-/// connection that is just being closed.
-pub const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
-/// Bytes of a request's head.
-pub const HEADER_BYTES: usize = 32 << 10;
 /// How long an administrator may take to send an upload of tickets.
 pub const UPLOAD_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long a client may take to send any other body.
@@ -208,6 +203,8 @@ pub const SUBSCRIPTIONS_PER_CONNECTION: usize = 100;
 pub const LIVE_MESSAGE_BYTES: usize = 4 << 10;
 /// Bodies above this many bytes are rendered off the shards.
 pub const RENDER_INLINE_BYTES: usize = 16 << 10;
+/// Bodies above this many bytes are compressed for clients that take it.
+pub const COMPRESSED_BYTES: usize = 1 << 10;
 /// How old a rendered list may be.
 pub const LIST_AGE: Duration = Duration::from_secs(1);
 
@@ -216,12 +213,58 @@ pub const LIST_AGE: Duration = Duration::from_secs(1);
 pub const CONNECTIONS_PER_SHARD: usize = 65_536;
 /// Live connections of one shard; beyond it an upgrade is answered 503.
 pub const LIVE_PER_SHARD: usize = 60_000;
+/// Connections of one client of an edge, live ones included; beyond it a new one is
+/// closed at once, and an upgrade behind a proxy answered 429.
+pub const CONNECTIONS_PER_CLIENT: usize = 2_048;
+/// After how many seconds a client with too many connections may try again.
+pub const TOO_MANY_CONNECTIONS_SECONDS: u32 = 10;
+/// Requests a second that one client of an edge may make for long.
+pub const RATE: NonZeroU32 = NonZeroU32::new(50).unwrap();
+/// Requests that one client of an edge may make at once.
+pub const RATE_BURST: NonZeroU32 = NonZeroU32::new(200).unwrap();
+/// Clients whose requests an edge counts; those that came longest ago are forgotten.
+pub const RATE_CLIENTS: usize = 131_072;
 /// Bytes of a request's head.
 pub const HEAD_BYTES: usize = 16 << 10;
 /// How long a new connection may take to send its first request.
 pub const FIRST_REQUEST: Duration = Duration::from_secs(10);
-/// How long a connection may stay without a request, or with an answer unread.
+/// How long a connection may stay without a request; longer than [`KEEP_ALIVE_TO_CORE`],
+/// or an edge would write to a connection that a core is just closing.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long the head of a further request may take from its first byte to its last.
+pub const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a client may take to read [`PROGRESS_BYTES`] of what it is sent.
+pub const UNREAD_PATIENCE: Duration = Duration::from_secs(30);
+/// Bytes that a client must take at least for a connection to get on.
+pub const PROGRESS_BYTES: u64 = 1 << 10;
+/// Bytes that the kernel takes from a listener ahead of what it sends.
+pub const UNSENT_BYTES: u32 = 64 << 10;
+/// Bytes of a refused request that are read and forgotten, so that its client sees why.
+pub const LINGER_BYTES: usize = 1 << 20;
+/// Headers of a request; what hyper takes without an allocation.
+pub const HEADERS: usize = 100;
+/// How long any body may take before its rate counts.
+pub const BODY_GRACE: Duration = Duration::from_secs(5);
+/// Bytes a second that a body must bring.
+pub const BODY_RATE: u32 = 1 << 10;
+/// Bytes a second that an upload of tickets must bring.
+pub const UPLOAD_RATE: u32 = 16 << 10;
+/// How often certificates' files are looked at.
+pub const CERTIFICATE_CHECK: Duration = Duration::from_secs(10);
+/// Requests that one connection of HTTP/2 may have under way.
+pub const STREAMS_PER_CONNECTION: u32 = 100;
+/// Requests that one connection of HTTP/2 may take back before they are looked at, or
+/// spoil, before it is closed.
+pub const RESET_STREAMS: usize = 20;
+/// Bytes of a request's headers by HTTP/2, with 32 for each as RFC 9113 counts them; the
+/// stricter [`HEADERS_BYTES`] is what a client is told of.
+pub const HEADER_LIST_BYTES: u32 = 32 << 10;
+/// Bytes of a body that one request of HTTP/2 may send ahead.
+pub const STREAM_BYTES: u32 = 64 << 10;
+/// Bytes of an answer that are queued for one request of HTTP/2.
+pub const STREAM_SEND_BYTES: usize = 64 << 10;
+/// Connections that operators may have to one process.
+pub const CONNECTIONS_OF_OPERATORS: usize = 256;
 /// Connections that the kernel queues for one listener.
 pub const BACKLOG: i32 = 4_096;
 /// Messages that a live client may send at once.

@@ -44,6 +44,7 @@ pub enum Slug {
     NotFound,
     MethodNotAllowed,
     NotAcceptable,
+    TooSlow,
     TicketsTaken,
     Conflict,
     IdempotencyMismatch,
@@ -76,6 +77,7 @@ impl Slug {
                 "The path doesn't take this method",
             ),
             Self::NotAcceptable => (406, "not-acceptable", "No representation fits"),
+            Self::TooSlow => (408, "too-slow", "The request came too slowly"),
             Self::TicketsTaken => (409, "tickets-taken", "Tickets are taken"),
             Self::Conflict => (409, "conflict", "The state doesn't allow this"),
             Self::IdempotencyMismatch => (
@@ -145,13 +147,14 @@ impl Problem {
     }
 }
 
-const ALL: [Slug; 22] = [
+const ALL: [Slug; 23] = [
     Slug::Malformed,
     Slug::Unauthorized,
     Slug::Forbidden,
     Slug::NotFound,
     Slug::MethodNotAllowed,
     Slug::NotAcceptable,
+    Slug::TooSlow,
     Slug::TicketsTaken,
     Slug::Conflict,
     Slug::IdempotencyMismatch,

@@ -47,7 +47,7 @@ fn uploads_of_every_format_end_in_tickets_or_a_list_of_what_is_wrong() {
                     // A ticket takes several bytes of a body, so no body makes more of them.
                     if let Ok(uploaded) = read(format, body, prices, own) {
                         assert!(uploaded.tickets.len() <= body.len());
-                            let tickets: usize = uploaded.cut().iter().map(|chunk| chunk.len()).sum();
+                        let tickets: usize = uploaded.cut().iter().map(|chunk| chunk.len()).sum();
                         assert_eq!(tickets, uploaded.tickets.len());
                     }
                 }

@@ -3,6 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use parterre_gate::admission::Rules;
+use parterre_gate::dial::Dialer;
+use parterre_gate::tls::Tls;
+
 /// Everything an edge needs to know. Read once, by the binary.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -21,4 +25,10 @@ pub struct Config {
     /// How long records of the feed are held back before they are applied. Zero but in
     /// tests that need an edge which is behind.
     pub feed_delay: Duration,
+    /// What is spoken beneath HTTP; none means nothing.
+    pub tls: Option<Tls>,
+    /// Makes the connections to cores.
+    pub dialer: Dialer,
+    /// How much each client may ask.
+    pub clients: Rules,
 }

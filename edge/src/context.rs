@@ -16,8 +16,10 @@ use crate::forward::Forwarder;
 use crate::freshness::Freshness;
 use crate::http::Lists;
 use crate::metrics::Metrics;
-use crate::render::{Body, Format, encode};
+use crate::render::{Body, Format, Renderer};
 use crate::signals::Signals;
+
+use parterre_gate::admission::Admission;
 
 /// What all parts of an edge share; immutable, each part looks after its own changes.
 #[derive(Debug)]
@@ -36,6 +38,8 @@ pub struct Edge {
     pub cores: Arc<Cores>,
     /// What cores answer.
     pub forwarder: Forwarder,
+    /// Who may come in.
+    pub admission: Admission,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The runtime of everything that isn't a shard.
@@ -43,8 +47,9 @@ pub struct Edge {
     /// Told when there may be events to load ahead.
     pub(crate) ahead: Notify,
     pub(crate) lists: Lists,
-    /// The keys of passes as they are shown; none until a core has told them.
-    pub(crate) keys: ArcSwapOption<Body>,
+    /// The keys of passes in every format; none until a core has told them.
+    pub(crate) keys: ArcSwapOption<[Arc<Body>; Format::ALL.len()]>,
+    pub(crate) renderer: Renderer,
 }
 
 impl Edge {
@@ -58,7 +63,11 @@ impl Edge {
         let metrics = Arc::new(Metrics::new()?);
         let catalog = Arc::<Catalog>::default();
         let freshness = Arc::new(Freshness::new(Instant::now()));
-        let cores = Arc::new(Cores::new(&config.cores, &config.cluster_secret)?);
+        let cores = Arc::new(Cores::new(
+            &config.cores,
+            &config.cluster_secret,
+            config.dialer.clone(),
+        )?);
         let sources = Sources {
             cores: Arc::clone(&cores),
             catalog: Arc::clone(&catalog),
@@ -70,7 +79,9 @@ impl Edge {
             cells: Cells::new(config.cache_bytes, sources),
             forwarder: Forwarder::new(Arc::clone(&cores), Arc::clone(&metrics)),
             lists: Lists::new(config.cache_bytes / 16),
+            renderer: Renderer::new(background.clone(), Arc::clone(&metrics)),
             signals: Signals::new(config.shards),
+            admission: Admission::new(config.clients.clone()),
             config,
             catalog,
             freshness,
@@ -84,9 +95,12 @@ impl Edge {
 
     /// Shows the keys that a core told when its log ended at `newest`.
     pub(crate) fn show_keys(&self, keys: &[PassPublicKey], newest: Rev) {
-        let bytes = encode(Format::Json, &JwkSet::of(keys));
-        let tag = Body::tag_of(&bytes);
-        self.keys
-            .store(Some(Arc::new(Body::new(bytes, &tag, newest))));
+        let set = JwkSet::of(keys);
+        let bodies = Format::ALL.map(|format| {
+            let bytes = format.encode(&set);
+            let tag = Body::tag_of(&bytes);
+            Arc::new(Body::new(bytes, format, &tag, newest))
+        });
+        self.keys.store(Some(Arc::new(bodies)));
     }
 }

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use parterre_gate::dial::Dialer;
 use serde::de::DeserializeOwned;
 
 use parterre_domain::limits;
@@ -19,8 +19,9 @@ use parterre_domain::wire::feed::{SECRET_HEADER, checksum};
 #[derive(Debug)]
 pub struct Cores {
     cores: Vec<Core>,
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<Dialer, Full<Bytes>>,
     secret: HeaderValue,
+    pub(crate) dialer: Dialer,
 }
 
 /// One core.
@@ -56,8 +57,8 @@ impl Cores {
     ///
     /// # Errors
     ///
-    /// When one is no `http://` origin, or there is none.
-    pub fn new(origins: &[String], secret: &str) -> Result<Self, BadOrigin> {
+    /// When one is no `http://` or `https://` origin, or there is none.
+    pub fn new(origins: &[String], secret: &str, dialer: Dialer) -> Result<Self, BadOrigin> {
         let cores: Vec<Core> = origins
             .iter()
             .map(|origin| Core::new(origin))
@@ -68,18 +69,16 @@ impl Cores {
         let mut secret =
             HeaderValue::try_from(secret).map_err(|_| BadOrigin("a secret of text".to_owned()))?;
         secret.set_sensitive(true);
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(limits::CORE_CONNECT));
-        connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(limits::KEEP_ALIVE_TO_CORE)
             .pool_max_idle_per_host(limits::CORE_IDLE_CONNECTIONS)
-            .build(connector);
+            .build(dialer.clone());
         Ok(Self {
             cores,
             client,
             secret,
+            dialer,
         })
     }
 
@@ -194,7 +193,10 @@ impl Core {
     fn new(origin: &str) -> Result<Self, BadOrigin> {
         let trimmed = origin.trim_end_matches('/');
         let uri: Uri = trimmed.parse().map_err(|_| BadOrigin(origin.to_owned()))?;
-        if uri.scheme_str() != Some("http") || uri.authority().is_none() || uri.path() != "/" {
+        if !matches!(uri.scheme_str(), Some("http" | "https"))
+            || uri.authority().is_none()
+            || uri.path() != "/"
+        {
             return Err(BadOrigin(origin.to_owned()));
         }
         Ok(Self {
@@ -203,9 +205,10 @@ impl Core {
         })
     }
 
-    /// Host and port to connect to.
-    pub(crate) fn authority(&self) -> &str {
-        self.origin.trim_start_matches("http://")
+    /// The same as the origin of a WebSocket.
+    pub(crate) fn live_origin(&self) -> String {
+        // `http` and `https` have counterparts that differ in the first letters alone.
+        self.origin.replacen("http", "ws", 1)
     }
 
     fn shun(&self, now: Instant) {
@@ -263,7 +266,7 @@ mod tests {
         let origins: Vec<_> = (0..count)
             .map(|n| format!("http://127.0.0.1:{}", 8_000 + n))
             .collect();
-        Cores::new(&origins, "secret").unwrap()
+        Cores::new(&origins, "secret", Dialer::default()).unwrap()
     }
 
     #[test]
@@ -271,14 +274,18 @@ mod tests {
         for bad in [
             "",
             "localhost:8081",
-            "https://a:1",
+            "ftp://a:1",
+            "https://",
             "http://a:1/x",
             "http://",
         ] {
-            assert!(Cores::new(&[bad.to_owned()], "s").is_err(), "{bad}");
+            assert!(
+                Cores::new(&[bad.to_owned()], "s", Dialer::default()).is_err(),
+                "{bad}"
+            );
         }
-        assert!(Cores::new(&[], "s").is_err());
-        assert_eq!(cores(1).nth(5).authority(), "127.0.0.1:8000");
+        assert!(Cores::new(&[], "s", Dialer::default()).is_err());
+        assert_eq!(cores(1).nth(5).live_origin(), "ws://127.0.0.1:8000");
     }
 
     #[test]

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT, HOST};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http::{HeaderName, HeaderValue, Method, Request, Response};
+use http_body_util::Full;
 use hyper::body::Incoming;
+use parterre_gate::body::{self, Bounds};
 
 use parterre_domain::wire::api::{BestWish, ReserveRequest};
 use parterre_domain::wire::feed::{RESERVATION_HEADER, SECRET_HEADER};
@@ -59,7 +60,7 @@ impl Forwarder {
         body: Incoming,
         id: &HeaderValue,
     ) -> Result<Response<Body>, Problem> {
-        let body = read_body(&parts.headers, body).await?;
+        let body = body::read(&parts.headers, body, BODY).await?;
         let has_key = parts.headers.contains_key(IDEMPOTENCY_KEY);
         if !has_key && let Some(taken) = known_taken(edge, event, &body) {
             self.metrics.refusals_taken.inc();
@@ -85,7 +86,7 @@ impl Forwarder {
         body: Incoming,
         id: &HeaderValue,
     ) -> Result<Response<Body>, Problem> {
-        let body = read_body(&parts.headers, body).await?;
+        let body = body::read(&parts.headers, body, BODY).await?;
         let key = parts.uri.path().to_owned();
         let request = request(&parts, body, id)?;
         self.send(request, key.as_bytes(), id).await
@@ -139,27 +140,12 @@ impl Forwarder {
 /// An attempt with less time than this isn't begun.
 const LEAST_PATIENCE: Duration = Duration::from_millis(100);
 
-/// Reads a body, within its bounds of size and time.
-async fn read_body(headers: &HeaderMap, body: Incoming) -> Result<Bytes, Problem> {
-    let too_large = || {
-        let detail = format!("a body may have {} bytes", limits::BODY_BYTES);
-        Slug::TooLarge.problem(detail)
-    };
-    let announced = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok());
-    let announced: Option<usize> = announced.and_then(|length| length.parse().ok());
-    if announced.is_some_and(|length| length > limits::BODY_BYTES) {
-        return Err(too_large());
-    }
-    let reading = Limited::new(body, limits::BODY_BYTES).collect();
-    match tokio::time::timeout(limits::BODY_PATIENCE, reading).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Slug::Malformed.problem("the body ended too early")),
-        Err(_) => Err(Slug::Malformed.problem("the body took too long")),
-    }
-}
+/// What the body of a call may be.
+const BODY: Bounds = Bounds {
+    bytes: limits::BODY_BYTES,
+    patience: limits::BODY_PATIENCE,
+    bytes_per_second: limits::BODY_RATE,
+};
 
 /// The request as a core gets it: what belongs to the client's connection and what only
 /// edges may say is taken out.

@@ -10,6 +10,8 @@ use prometheus::{
     Opts, Registry, TextEncoder,
 };
 
+use crate::render::{Encoding, Format, Kind};
+
 /// What a request was for, as a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouteLabel {
@@ -76,6 +78,8 @@ pub struct Metrics {
     requests: Vec<[IntCounter; STATUSES.len() + 1]>,
     latency: Vec<Histogram>,
     forwards: [IntCounter; 3],
+    renders: IntCounterVec,
+    compressions: IntCounterVec,
     pub cache_hits: IntCounter,
     pub cache_loads: IntCounter,
     pub cache_evictions: IntCounter,
@@ -120,6 +124,18 @@ impl Metrics {
             requests: requests(&registry)?,
             latency: latency(&registry)?,
             forwards: forwards(&registry)?,
+            renders: counters(
+                &registry,
+                "parterre_edge_renders_total",
+                "Bodies of events rendered, before any compression",
+                &["body", "format"],
+            )?,
+            compressions: counters(
+                &registry,
+                "parterre_edge_compressions_total",
+                "Bodies compressed, those of lists included",
+                &["encoding"],
+            )?,
             cache_hits: counter(
                 "parterre_edge_cache_hits_total",
                 "Reads of an event that was held",
@@ -195,6 +211,31 @@ impl Metrics {
             .unwrap_or(RouteLabel::ALL.len() - 1);
         self.requests[route][status].inc();
         self.latency[route].observe(took.as_secs_f64());
+    }
+
+    /// Counts a body of an event that had to be rendered.
+    pub(crate) fn rendered(&self, kind: Kind, format: Format) {
+        let body = match kind {
+            Kind::Detail => "detail",
+            Kind::Layout => "layout",
+            Kind::Availability => "availability",
+        };
+        let format = match format {
+            Format::Json => "json",
+            Format::Msgpack => "msgpack",
+        };
+        self.renders.with_label_values(&[body, format]).inc();
+    }
+
+    /// Counts a body that had to be compressed.
+    pub(crate) fn compressed(&self, encoding: Encoding) {
+        let encoding = match encoding {
+            Encoding::Identity => "identity",
+            Encoding::Brotli => "br",
+            Encoding::Gzip => "gzip",
+            Encoding::Zstd => "zstd",
+        };
+        self.compressions.with_label_values(&[encoding]).inc();
     }
 
     pub(crate) fn forwarded(&self, outcome: ForwardOutcome, took: Duration) {

@@ -17,6 +17,7 @@ use parterre_domain::{JwkSet, Slug, limits};
 const READ: &[&str] = &[
     "ETag",
     "Cache-Control",
+    "Content-Encoding",
     "Vary",
     "Parterre-Rev",
     "Parterre-Stale",

@@ -110,7 +110,10 @@ impl FromStr for Cursor {
 pub(crate) fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     // Decomposed before it is split: some letters decompose into a space and a mark.
-    let decomposed: String = text.nfkd().filter(|&letter| !is_combining_mark(letter)).collect();
+    let decomposed: String = text
+        .nfkd()
+        .filter(|&letter| !is_combining_mark(letter))
+        .collect();
     for word in decomposed.split_whitespace() {
         if !folded.is_empty() {
             folded.push(' ');

@@ -72,11 +72,6 @@ impl<T> Slab<T> {
         self.entries.len() - self.free.len()
     }
 
-    /// Whether there is none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Every value with its id.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (ConnectionId, &mut T)> {
         (0..).zip(&mut self.entries).filter_map(|(index, entry)| {

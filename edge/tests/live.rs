@@ -31,6 +31,9 @@ fn config(listen: SocketAddr) -> Config {
         shards: 2,
         drain: DEADLINE,
         feed_delay: Duration::ZERO,
+        tls: None,
+        dialer: parterre_gate::dial::Dialer::default(),
+        clients: parterre_gate::admission::Rules::default(),
     }
 }
 

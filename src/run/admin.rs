@@ -1,7 +1,7 @@
 //! `parterre admin`.
 
 use super::Ended;
-use crate::cli::{Access, Import, Token};
+use crate::cli::{Access, Epoch, Import, Token};
 use crate::client::Client;
 use crate::import::{self, Settings};
 use crate::secrets;
@@ -14,6 +14,15 @@ pub(super) fn token(args: &Token) -> Result<(), Ended> {
         "for a core:            --admin-token-hash {}:{hash}",
         args.name
     );
+    Ok(())
+}
+
+pub(super) async fn epoch(args: Epoch) -> Result<(), Ended> {
+    let store = super::check::open(&args.store)?;
+    let now = parterre_core::clock::Clock::Wall.now();
+    let renewed = parterre_core::epoch::renew(&store, now).await?;
+    println!("epoch {}, before {}", renewed.after, renewed.before);
+    println!("every edge and every client begins anew from snapshots when a core is started");
     Ok(())
 }
 
@@ -47,5 +56,5 @@ fn client(access: &Access) -> Result<Client, Ended> {
         Some(token) => token.clone(),
         None => secrets::read(&access.token_file, false)?,
     };
-    Ok(Client::new(&access.core, &token))
+    Ok(Client::new(&access.core, &token, access.trust.dialer()?))
 }

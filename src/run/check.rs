@@ -9,15 +9,7 @@ use super::Ended;
 use crate::cli;
 
 pub(super) async fn run(args: cli::Check) -> Result<(), Ended> {
-    if let StoreConfig::Embedded(directory) = &args.store
-        && is_empty(directory)
-    {
-        let shown = directory.display();
-        return Err(Ended::cannot(format!(
-            "there is no store in {shown}; name the directory that a core was given"
-        )));
-    }
-    let store = AnyStore::open(&args.store)?;
+    let store = open(&args.store)?;
     let report = parterre_core::check::check(&store).await?;
     println!("{report}");
     if report.is_clean() {
@@ -25,6 +17,19 @@ pub(super) async fn run(args: cli::Check) -> Result<(), Ended> {
     } else {
         Err(Ended::found())
     }
+}
+
+/// Opens a store that is there.
+pub(super) fn open(store: &StoreConfig) -> Result<AnyStore, Ended> {
+    if let StoreConfig::Embedded(directory) = store
+        && is_empty(directory)
+    {
+        let shown = directory.display();
+        return Err(Ended::cannot(format!(
+            "there is no store in {shown}; name the directory that a core was given"
+        )));
+    }
+    Ok(AnyStore::open(store)?)
 }
 
 /// Opening a store makes it, which an audit must not.

@@ -3,6 +3,8 @@
 
 use parterre_domain::{JwkSet, PassPublicKey, pass};
 
+use parterre_gate::dial::Dialer;
+
 use super::Ended;
 use crate::cli::CheckTicket;
 use crate::client::Client;
@@ -32,7 +34,7 @@ async fn keys(args: &CheckTicket) -> Result<Vec<PassPublicKey>, Ended> {
                 .map_err(|error| Ended::cannot(format!("--keys {shown}: {error}")))?
         }
         None => {
-            let edge = Client::anonymous(&args.edge);
+            let edge = Client::anonymous(&args.edge, Dialer::new(None)?);
             let asked = edge.get("/v1/keys").await;
             asked.map_err(|error| Ended::cannot(format!("--edge {}: {error}", args.edge)))?
         }

@@ -1,6 +1,8 @@
 //! `parterre core`.
 
 use parterre_core::config::{Config, Payments};
+use parterre_gate::dial::Dialer;
+use parterre_gate::tls::Tls;
 
 use super::Ended;
 use crate::cli;
@@ -10,12 +12,14 @@ use crate::{secrets, signals};
 
 pub(super) async fn run(args: cli::Core) -> Result<(), Ended> {
     let stop = signals::stop()?;
+    let tls = args.common.encryption.start()?;
     let listener = ops::bind(args.ops_listen).await?;
-    let core = parterre_core::build(config(args)?).await?;
+    let core = parterre_core::build(config(args, tls.clone())?).await?;
     tracing::info!(address = %core.address(), "the core listens");
     let vitals = Vitals::new()?;
     let operating = tokio::spawn(ops::serve(
         listener,
+        tls,
         vec![Probe::Core(core.probe().into())],
         vitals,
     ));
@@ -24,11 +28,12 @@ pub(super) async fn run(args: cli::Core) -> Result<(), Ended> {
     Ok(())
 }
 
-fn config(args: cli::Core) -> Result<Config, Ended> {
+fn config(args: cli::Core, tls: Option<Tls>) -> Result<Config, Ended> {
     let cluster_secret = secrets::read(&args.cluster_secret_file, false)?;
     let signing_keys = secrets::signing_keys(&args.signing_key_file, false)?;
     let public_url = args.common.public_url;
-    let public_url = public_url.unwrap_or_else(|| "http://127.0.0.1:8080".into());
+    let public_url =
+        public_url.unwrap_or_else(|| format!("{}://127.0.0.1:8080", scheme(tls.as_ref())));
     Ok(Config {
         store: args.store,
         listen: args.listen,
@@ -36,9 +41,16 @@ fn config(args: cli::Core) -> Result<Config, Ended> {
         cluster_secret,
         admin_tokens: args.admin_token_hash,
         signing_keys,
+        tls,
+        dialer: Dialer::new(None)?,
         payments: payments(args.payments),
         drain: args.common.drain,
     })
+}
+
+/// How a listener of this process is reached.
+pub(super) fn scheme(tls: Option<&Tls>) -> &'static str {
+    if tls.is_some() { "https" } else { "http" }
 }
 
 /// The provider that a flag names.

@@ -10,6 +10,7 @@ use crate::{secrets, signals};
 
 pub(super) async fn run(args: cli::Edge) -> Result<(), Ended> {
     let stop = signals::stop()?;
+    let tls = args.common.encryption.start()?;
     let listener = ops::bind(args.ops_listen).await?;
     let config = Config {
         cores: args.core,
@@ -19,12 +20,16 @@ pub(super) async fn run(args: cli::Edge) -> Result<(), Ended> {
         shards: shards(&args.memory),
         drain: args.common.drain,
         feed_delay: args.feed_delay,
+        tls: tls.clone(),
+        dialer: args.trust.dialer()?,
+        clients: args.clients.rules(),
     };
     let edge = parterre_edge::build(config)?;
     tracing::info!(address = %edge.address(), "the edge listens");
     let vitals = Vitals::new()?;
     let operating = tokio::spawn(ops::serve(
         listener,
+        tls,
         vec![Probe::Edge(edge.probe())],
         vitals,
     ));

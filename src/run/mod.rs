@@ -59,6 +59,12 @@ impl From<parterre_edge::StartError> for Ended {
     }
 }
 
+impl From<parterre_gate::tls::BadTls> for Ended {
+    fn from(error: parterre_gate::tls::BadTls) -> Self {
+        Self::cannot(error.to_string())
+    }
+}
+
 impl From<parterre_core::store::Failure> for Ended {
     fn from(failure: parterre_core::store::Failure) -> Self {
         Self::cannot(failure.0)
@@ -73,6 +79,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Ended> {
         Role::Edge(edge) => edge::run(edge).await,
         Role::Admin(Admin::Import(import)) => admin::import(import).await,
         Role::Admin(Admin::Token(token)) => admin::token(&token),
+        Role::Admin(Admin::Epoch(epoch)) => admin::epoch(epoch).await,
         Role::Check(check) => check::run(check).await,
         Role::CheckTicket(args) => check_ticket::run(&args).await,
         Role::Loadtest(args) => match parterre_loadtest::run(args).await {

@@ -4,6 +4,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use parterre_core::config::{AdminToken, StoreConfig};
+use parterre_gate::dial::Dialer;
+use parterre_gate::tls::Tls;
 use tokio::sync::watch;
 
 use super::{Ended, core, edge};
@@ -14,16 +16,27 @@ use crate::{demo, secrets, signals};
 
 pub(super) async fn run(args: Standalone) -> Result<(), Ended> {
     let stop = signals::stop()?;
+    let tls = args.common.encryption.start()?;
+    // Core and edge of one process know each other by its own certificate.
+    let within = tls
+        .as_ref()
+        .map_or_else(|| Ok(Dialer::default()), Dialer::to_self)?;
+    let scheme = core::scheme(tls.as_ref());
     let admin_token = secrets::read(&args.data.join("admin-token"), true)?;
     let cluster_secret = secrets::read(&args.data.join("cluster-secret"), true)?;
     let signing_keys = secrets::signing_keys(&args.data.join("signing-key"), true)?;
     let listener = ops::bind(args.ops_listen).await?;
-    let edge = parterre_edge::build(edge_config(&args, &cluster_secret))?;
+    let edge = parterre_edge::build(edge_config(
+        &args,
+        &cluster_secret,
+        tls.clone(),
+        within.clone(),
+    ))?;
     let public_url = args
         .common
         .public_url
         .clone()
-        .unwrap_or_else(|| format!("http://{}", reachable(edge.address())));
+        .unwrap_or_else(|| format!("{scheme}://{}", reachable(edge.address())));
     let core = parterre_core::build(parterre_core::config::Config {
         store: StoreConfig::Embedded(args.data.join("store")),
         listen: args.core_listen,
@@ -34,18 +47,24 @@ pub(super) async fn run(args: Standalone) -> Result<(), Ended> {
             hash: secrets::hash(&admin_token),
         }],
         signing_keys,
+        tls: tls.clone(),
+        dialer: match args.common.public_url {
+            // Another process stands before this one, and is known by its own name.
+            Some(_) => Dialer::new(None)?,
+            None => within.clone(),
+        },
         payments: core::payments(args.payments),
         drain: args.common.drain,
     })
     .await?;
-    let core_url = format!("http://{}", reachable(core.address()));
+    let core_url = format!("{scheme}://{}", reachable(core.address()));
     let token_file = args.data.join("admin-token");
     tracing::info!(page = public_url, core = core_url, token_file = %token_file.display(), "parterre listens");
     let probes = vec![Probe::Core(core.probe().into()), Probe::Edge(edge.probe())];
-    let operating = tokio::spawn(ops::serve(listener, probes, Vitals::new()?));
+    let operating = tokio::spawn(ops::serve(listener, tls, probes, Vitals::new()?));
     let loading = args
         .demo
-        .then(|| tokio::spawn(demo::load(core_url, admin_token)));
+        .then(|| tokio::spawn(demo::load(core_url, admin_token, within)));
     let (stopping, stopped) = watch::channel(false);
     let stopper = tokio::spawn(async move {
         stop.await;
@@ -69,15 +88,27 @@ pub(super) async fn run(args: Standalone) -> Result<(), Ended> {
     ended
 }
 
-fn edge_config(args: &Standalone, cluster_secret: &str) -> parterre_edge::config::Config {
+fn edge_config(
+    args: &Standalone,
+    cluster_secret: &str,
+    tls: Option<Tls>,
+    dialer: Dialer,
+) -> parterre_edge::config::Config {
     parterre_edge::config::Config {
-        cores: vec![format!("http://{}", reachable(args.core_listen))],
+        cores: vec![format!(
+            "{}://{}",
+            core::scheme(tls.as_ref()),
+            reachable(args.core_listen)
+        )],
         listen: args.listen,
         cluster_secret: cluster_secret.to_owned(),
         cache_bytes: args.memory.cache_bytes,
         shards: edge::shards(&args.memory),
         drain: args.common.drain,
         feed_delay: std::time::Duration::ZERO,
+        tls,
+        dialer,
+        clients: args.clients.rules(),
     }
 }
 

@@ -1,17 +1,15 @@
 //! How outcomes become responses, in one place; and who may ask.
 
-use std::time::Duration;
-
 use axum::body::Bytes;
 use axum::extract::{FromRequestParts, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use parterre_domain::upload::BadUpload;
 use parterre_domain::wire::feed::SECRET_HEADER;
 use parterre_domain::{Problem, Refusal, Rev, Slug, Timestamp, limits};
+use parterre_gate::body::Bounds;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -148,35 +146,28 @@ pub(super) fn encoded(body: &impl Serialize) -> Response {
         .into_response()
 }
 
-/// The whole body of a request, within a bound and a time.
-pub(super) async fn body(
-    request: Request,
-    limit: usize,
-    patience: Duration,
-) -> Result<Bytes, Failed> {
-    let too_large = || Slug::TooLarge.problem(format!("the body may have {limit} bytes"));
-    let declared = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse().ok());
-    if declared.is_some_and(|length: usize| length > limit) {
-        return Err(too_large().into());
-    }
-    // Not by axum's own extractor: it has a limit of its own, far below an upload's.
-    let read = Limited::new(request.into_body(), limit).collect();
-    match tokio::time::timeout(patience, read).await {
-        Ok(Ok(read)) => Ok(read.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large().into()),
-        Ok(Err(error)) => Err(Slug::Malformed
-            .problem(format!("the body broke off: {error}"))
-            .into()),
-        Err(_) => Err(Slug::Malformed.problem("the body came too slowly").into()),
-    }
+/// What the body of an upload may be.
+pub(super) const UPLOAD: Bounds = Bounds {
+    bytes: limits::UPLOAD_BYTES,
+    patience: limits::UPLOAD_TIMEOUT,
+    bytes_per_second: limits::UPLOAD_RATE,
+};
+/// What any other body may be.
+pub(super) const BODY: Bounds = Bounds {
+    bytes: limits::BODY_BYTES,
+    patience: limits::BODY_TIMEOUT,
+    bytes_per_second: limits::BODY_RATE,
+};
+
+/// The whole body of a request, within bounds.
+pub(super) async fn body(request: Request, bounds: Bounds) -> Result<Bytes, Failed> {
+    let (parts, body) = request.into_parts();
+    Ok(parterre_gate::body::read(&parts.headers, body, bounds).await?)
 }
 
 /// A JSON body of a request.
 pub(super) async fn read_json<T: DeserializeOwned>(request: Request) -> Result<(T, Bytes), Failed> {
-    let bytes = body(request, limits::BODY_BYTES, limits::BODY_TIMEOUT).await?;
+    let bytes = body(request, BODY).await?;
     // Serde would take a list for an object, its items for the fields.
     if !bytes.trim_ascii_start().starts_with(b"{") {
         let detail = "the body must be a JSON object";

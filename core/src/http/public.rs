@@ -15,7 +15,7 @@ use parterre_domain::{
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::answer::{Failed, Reply, bearer, body, id, json, read_json};
+use super::answer::{BODY, Failed, Reply, bearer, body, id, json, read_json};
 use crate::context::Context;
 use crate::driver::fresh;
 use crate::lane::{Committed, Rejected};
@@ -166,7 +166,7 @@ async fn webhook(
     request: Request,
 ) -> Reply {
     let headers = request.headers().clone();
-    let bytes = body(request, limits::BODY_BYTES, limits::BODY_TIMEOUT).await?;
+    let bytes = body(request, BODY).await?;
     let taken: Result<(), WebhookError> =
         context.payments.webhook(&provider, &headers, &bytes).await;
     match taken {

@@ -11,7 +11,7 @@ use parterre_domain::{EventId, EventRecord, LayoutChunk, Life, Refusal, Slug, Up
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use super::answer::{Failed, Params, Reply, body, id, json};
+use super::answer::{Failed, Params, Reply, UPLOAD, body, id, json};
 use crate::context::Context;
 use crate::driver::fresh;
 use crate::lane::{Committed, Rejected};
@@ -42,7 +42,7 @@ pub(super) async fn add_tickets(
         return Err(Slug::Busy.problem(detail).into());
     };
     let record = draft(&context, event).await?;
-    let bytes = body(request, limits::UPLOAD_BYTES, limits::UPLOAD_TIMEOUT).await?;
+    let bytes = body(request, UPLOAD).await?;
     let (uploaded, chunks) = parse(format, bytes, prices, &record).await?;
     room(&record, &uploaded)?;
     drop(slot);

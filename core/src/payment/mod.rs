@@ -20,6 +20,7 @@ use parterre_domain::{
     Currency, EventId, Money, PaymentId, ReservationId, ReservationRecord, Session, Timestamp,
     limits,
 };
+use parterre_gate::dial::Dialer;
 
 pub use flow::WebhookError;
 pub use sandbox::Sandbox;
@@ -130,6 +131,7 @@ impl Payments {
         metrics: &Metrics,
         public_url: &str,
         cluster_secret: &str,
+        dialer: &Dialer,
     ) -> Self {
         let key = signature::derive(cluster_secret);
         let sandbox = Sandbox::new(
@@ -138,6 +140,7 @@ impl Payments {
             clock.clone(),
             Arc::from(public_url),
             key,
+            dialer.clone(),
         );
         Self {
             provider: AnyProvider::Sandbox(sandbox.clone()),

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, header};
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use parterre_domain::command::{Answer, Command};
 use parterre_domain::sandbox::{
@@ -16,6 +15,7 @@ use parterre_domain::{
     Currency, EventId, Money, PaymentId, ReservationId, ReservationRecord, Session, Timestamp,
     keys, limits,
 };
+use parterre_gate::dial::Dialer;
 use serde::{Deserialize, Serialize};
 
 use super::signature::{self, BadSignature, Key};
@@ -37,7 +37,7 @@ pub struct Sandbox {
     clock: Clock,
     public_url: Arc<str>,
     key: Key,
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<Dialer, Full<Bytes>>,
 }
 
 /// The body of a webhook.
@@ -64,8 +64,9 @@ impl Sandbox {
         clock: Clock,
         public_url: Arc<str>,
         key: Key,
+        dialer: Dialer,
     ) -> Self {
-        let client = Client::builder(TokioExecutor::new()).build_http();
+        let client = Client::builder(TokioExecutor::new()).build(dialer);
         Self {
             lanes,
             store,

@@ -49,6 +49,7 @@ impl World {
             &metrics,
             "http://127.0.0.1:1",
             SECRET,
+            &parterre_gate::dial::Dialer::default(),
         );
         let world = Self {
             payments,

@@ -65,6 +65,8 @@ pub(crate) fn config(store: StoreConfig) -> Config {
         }],
         signing_keys: vec![[7; 32]],
         payments: Payments::Sandbox,
+        tls: None,
+        dialer: parterre_gate::dial::Dialer::default(),
         drain: Duration::from_secs(10),
     }
 }

@@ -146,6 +146,8 @@ fn headers() -> Value {
             "schema": {"type": "string"}},
         "Cache-Control": {"description": "How long a cache may keep it.",
             "schema": {"type": "string"}},
+        "Content-Encoding": {"description": "How the body is compressed, if it is.",
+            "schema": {"type": "string", "enum": ["br", "gzip", "zstd"]}},
         "Vary": {"description": "What else the representation depends on.",
             "schema": {"type": "string"}},
         "Location": {"description": "Where the new thing is.",

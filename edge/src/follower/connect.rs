@@ -1,7 +1,7 @@
 //! The socket that a feed comes by.
 
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
+use parterre_gate::dial::Dialed;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -15,7 +15,7 @@ use crate::cores::{Core, Cores};
 
 /// A joined feed.
 pub(super) struct Feed {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Dialed>,
 }
 
 /// Why there is no feed, or none any more.
@@ -49,11 +49,10 @@ impl Feed {
     }
 
     async fn handshake(cores: &Cores, core: &Core, join: &Join) -> Result<Self, Lost> {
-        let stream = TcpStream::connect(core.authority()).await;
-        let stream = stream.map_err(Lost::Connect)?;
-        stream.set_nodelay(true).map_err(Lost::Connect)?;
-        let uri = format!("ws://{}/internal/v1/feed", core.authority());
+        let uri = format!("{}/internal/v1/feed", core.live_origin());
         let mut request = uri.into_client_request()?;
+        let dialed = cores.dialer.dial(request.uri().clone()).await;
+        let stream = dialed.map_err(Lost::Connect)?;
         let (name, secret) = cores.secret();
         request.headers_mut().insert(name, secret);
         let config = WebSocketConfig::default()

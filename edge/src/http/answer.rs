@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use parterre_domain::{Problem, Slug};
@@ -27,7 +29,6 @@ pub(crate) const IMMUTABLE: HeaderValue = HeaderValue::from_static(
     "public, max-age=31536000, immutable, stale-while-revalidate=86400, stale-if-error=86400",
 );
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -63,7 +64,10 @@ impl Found {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             response
         } else {
-            headers.insert(CONTENT_TYPE, JSON);
+            headers.insert(CONTENT_TYPE, body.format.content_type());
+            if let Some(encoding) = body.encoding.content_encoding() {
+                headers.insert(CONTENT_ENCODING, encoding);
+            }
             Response::new(body.bytes.clone().into())
         };
         *response.headers_mut() = headers;
@@ -111,7 +115,9 @@ pub(crate) fn method_not_allowed(allow: &'static str) -> Response<Body> {
 /// The OpenAPI document.
 pub(crate) fn document(text: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
-    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, render::Format::Json.content_type());
     response.headers_mut().insert(CACHE_CONTROL, CHANGING);
     response
 }

@@ -1,5 +1,5 @@
 //! Lists: pages of events and of an event's tickets, rendered at most once a second for
-//! each wish.
+//! each wish and format, and compressed at most once for each encoding.
 
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ use super::query::TicketWish;
 use crate::cell::View;
 use crate::clock;
 use crate::context::Edge;
-use crate::render::{Body, Format, encode};
+use crate::render::{Body, Encoding, Format, Renderer, Representation};
 use crate::search::Wish;
 
 /// Lists rendered a moment ago.
 #[derive(Debug)]
 pub(crate) struct Lists {
-    cache: moka::sync::Cache<Wanted, Arc<OnceCell<Arc<Body>>>, RandomState>,
+    cache: moka::sync::Cache<(Wanted, Format), Arc<Page>, RandomState>,
 }
 
 /// What a list shows.
@@ -27,6 +27,13 @@ pub(crate) struct Lists {
 enum Wanted {
     Events(Wish),
     Tickets(EventId, TicketWish),
+}
+
+/// One page in one format, in every encoding. The compressed bodies are made of the plain
+/// one, so that all of them grow old together.
+#[derive(Debug, Default)]
+struct Page {
+    bodies: [OnceCell<Arc<Body>>; Encoding::ALL.len()],
 }
 
 /// Bytes that an event takes in a list, roughly.
@@ -41,20 +48,28 @@ impl Lists {
     pub(crate) fn new(max_bytes: u64) -> Self {
         let cache = moka::sync::Cache::builder()
             .max_capacity(max_bytes)
-            .weigher(|wanted: &Wanted, _| wanted.weight_bytes())
+            .weigher(|(wanted, _): &(Wanted, Format), _| wanted.weight_bytes())
             .time_to_live(limits::LIST_AGE)
             .build_with_hasher(RandomState::default());
         Self { cache }
     }
 
     /// A page of events.
-    pub(crate) async fn events(&self, edge: &Arc<Edge>, wish: Wish) -> Arc<Body> {
+    pub(crate) async fn events(
+        &self,
+        edge: &Arc<Edge>,
+        wish: Wish,
+        representation: Representation,
+    ) -> Arc<Body> {
         let shared = Arc::clone(edge);
         let is_long = wish.limit * EVENT_BYTES > limits::RENDER_INLINE_BYTES
             || edge.catalog.programme().len() > LOOKED_THROUGH;
         let asked = wish.clone();
-        let render = move || render_events(&shared, &asked);
-        self.page(edge, Wanted::Events(wish), is_long, render).await
+        let format = representation.format;
+        let render = move || render_events(&shared, &asked, format);
+        let wanted = Wanted::Events(wish);
+        self.page(edge, wanted, representation, is_long, render)
+            .await
     }
 
     /// A page of an event's tickets.
@@ -63,12 +78,15 @@ impl Lists {
         edge: &Arc<Edge>,
         view: Arc<View>,
         wish: TicketWish,
+        representation: Representation,
     ) -> Arc<Body> {
         let is_long = wish.limit * TICKET_BYTES > limits::RENDER_INLINE_BYTES
             || view.layout.len() as usize > LOOKED_THROUGH;
         let wanted = Wanted::Tickets(view.record.id, wish.clone());
-        let render = move || render_tickets(&view, &wish);
-        self.page(edge, wanted, is_long, render).await
+        let format = representation.format;
+        let render = move || render_tickets(&view, &wish, format);
+        self.page(edge, wanted, representation, is_long, render)
+            .await
     }
 
     /// The page as it was rendered within the last second; else renders it, once however
@@ -77,29 +95,51 @@ impl Lists {
         &self,
         edge: &Arc<Edge>,
         wanted: Wanted,
+        representation: Representation,
         is_long: bool,
         render: impl FnOnce() -> Body + Send + 'static,
     ) -> Arc<Body> {
-        let slot = self.cache.get_with(wanted, Arc::default);
-        if let Some(body) = slot.get() {
+        let Representation { format, encoding } = representation;
+        let page = self.cache.get_with((wanted, format), Arc::default);
+        if let Some(body) = page.of(encoding).get() {
             edge.metrics.list_hits.inc();
             return Arc::clone(body);
         }
-        let rendered = slot.get_or_init(|| async {
+        let plain = page.of(Encoding::Identity).get_or_init(|| async {
             edge.metrics.list_renders.inc();
-            Arc::new(if is_long {
-                off_shard(edge, render).await
-            } else {
-                render()
-            })
+            let render = || Arc::new(render());
+            on_shard_if(!is_long, edge, render).await
         });
-        Arc::clone(rendered.await)
+        let plain = Arc::clone(plain.await);
+        if encoding == Encoding::Identity {
+            return plain;
+        }
+        let compressed = page.of(encoding).get_or_init(|| async {
+            let is_short = plain.bytes.len() <= limits::RENDER_INLINE_BYTES;
+            let metrics = Arc::clone(&edge.metrics);
+            let compress = move || Renderer::compressed(&metrics, &plain, encoding);
+            on_shard_if(is_short, edge, compress).await
+        });
+        Arc::clone(compressed.await)
     }
 }
 
-async fn off_shard(edge: &Edge, render: impl FnOnce() -> Body + Send + 'static) -> Body {
-    match edge.background.spawn_blocking(render).await {
-        Ok(body) => body,
+impl Page {
+    fn of(&self, encoding: Encoding) -> &OnceCell<Arc<Body>> {
+        &self.bodies[encoding as usize]
+    }
+}
+
+async fn on_shard_if<T: Send + 'static>(
+    is_short: bool,
+    edge: &Edge,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    if is_short {
+        return work();
+    }
+    match edge.background.spawn_blocking(work).await {
+        Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             // The process is stopping, and with it this request.
@@ -109,28 +149,30 @@ async fn off_shard(edge: &Edge, render: impl FnOnce() -> Body + Send + 'static) 
 }
 
 impl Wanted {
+    /// What a page may take, compressed bodies included: each about a quarter of the plain
+    /// one.
     fn weight_bytes(&self) -> u32 {
-        let bytes = match self {
+        let plain = match self {
             Self::Events(wish) => wish.limit * EVENT_BYTES,
             Self::Tickets(_, wish) => wish.limit * TICKET_BYTES,
         };
-        u32::try_from(bytes + 1_024).unwrap_or(u32::MAX)
+        u32::try_from(plain / 4 * 7 + 1_024).unwrap_or(u32::MAX)
     }
 }
 
-fn render_events(edge: &Edge, wish: &Wish) -> Body {
+fn render_events(edge: &Edge, wish: &Wish, format: Format) -> Body {
     let programme = edge.catalog.programme();
     let page = programme.search(wish, clock::now());
     let list = EventList {
         events: page.entries.iter().map(|entry| entry.summary()).collect(),
         next_cursor: page.next.map(|cursor| cursor.to_string()),
     };
-    let bytes = encode(Format::Json, &list);
+    let bytes = format.encode(&list);
     let tag = Body::tag_of(&bytes);
-    Body::new(bytes, &tag, programme.position())
+    Body::new(bytes, format, &tag, programme.position())
 }
 
-fn render_tickets(view: &View, wish: &TicketWish) -> Body {
+fn render_tickets(view: &View, wish: &TicketWish, format: Format) -> Body {
     let tier = wish.tier.as_ref().map(|wanted| {
         let at = view.record.tiers.iter().position(|tier| tier.id == *wanted);
         at.and_then(|at| u16::try_from(at).ok())
@@ -160,6 +202,6 @@ fn render_tickets(view: &View, wish: &TicketWish) -> Body {
         rev: view.rev,
         next_cursor: found.next().map(|(id, _)| id.to_string()),
     };
-    let bytes = encode(Format::Json, &list);
-    Body::new(bytes, &format!("{}-t", view.rev), view.rev)
+    let tag = format!("{}-t", view.rev);
+    Body::new(format.encode(&list), format, &tag, view.rev)
 }

@@ -6,27 +6,29 @@
 
 mod answer;
 mod lists;
+mod negotiate;
 pub(crate) mod query;
 pub(crate) mod route;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use parterre_gate::head;
 
-use parterre_domain::{EventId, Problem, Slug, limits};
+use parterre_domain::{EventId, Problem, Slug};
 
 use crate::cell::Cell;
 use crate::context::Edge;
 use crate::cores::CoreUnavailable;
 use crate::metrics::RouteLabel;
 use crate::openapi;
-use crate::render::{BodyKey, Kind};
+use crate::render::{BodyKey, Kind, Representation};
 pub(crate) use answer::REQUEST_ID;
 use answer::{CHANGING, Found, IMMUTABLE};
 pub(crate) use lists::Lists;
@@ -51,6 +53,15 @@ pub async fn respond(
     response.headers_mut().insert(REQUEST_ID, id);
     let status = response.status();
     edge.metrics.answered(label, status, began.elapsed());
+    response
+}
+
+/// An answer to a request that isn't looked at.
+pub(crate) fn refuse(edge: &Edge, problem: &Problem) -> Response<Body> {
+    let mut response = answer::problem(problem);
+    response.headers_mut().insert(REQUEST_ID, request_id());
+    let (label, status) = (RouteLabel::Unknown, response.status());
+    edge.metrics.answered(label, status, Duration::ZERO);
     response
 }
 
@@ -96,7 +107,7 @@ async fn dispatch(
     body: Incoming,
     id: &HeaderValue,
 ) -> (RouteLabel, Response<Body>) {
-    if let Err(problem) = check_size(&parts) {
+    if let Err(problem) = head::check(&parts.uri, &parts.headers) {
         return (RouteLabel::Unknown, answer::problem(&problem));
     }
     let Some(route) = Route::of(parts.uri.path()) else {
@@ -115,7 +126,7 @@ async fn dispatch(
         | Route::Event(_)
         | Route::Layout(_)
         | Route::Availability(_)
-        | Route::Tickets(_) => match read(edge, route, parts.uri.query()).await {
+        | Route::Tickets(_) => match read(edge, route, &parts).await {
             Ok(found) => {
                 let stale = edge.freshness.stale_seconds(Instant::now());
                 found.into_response(parts.headers, stale)
@@ -138,57 +149,52 @@ async fn dispatch(
     (route.label(), response)
 }
 
-fn check_size(parts: &Parts) -> Result<(), Problem> {
-    let length = parts.uri.path().len() + parts.uri.query().map_or(0, str::len);
-    if length > limits::URI_BYTES {
-        let detail = format!("path and query may have {} bytes", limits::URI_BYTES);
-        return Err(Slug::UriTooLong.problem(detail));
-    }
-    if header_bytes(&parts.headers) > limits::HEADERS_BYTES {
-        let detail = format!("headers may have {} bytes", limits::HEADERS_BYTES);
-        return Err(Slug::HeadersTooLarge.problem(detail));
-    }
-    Ok(())
-}
-
-fn header_bytes(headers: &HeaderMap) -> usize {
-    let lengths = headers.iter();
-    lengths
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum()
-}
-
-async fn read(edge: &Arc<Edge>, route: Route, query: Option<&str>) -> Result<Found, Problem> {
+async fn read(edge: &Arc<Edge>, route: Route, parts: &Parts) -> Result<Found, Problem> {
+    let query = parts.uri.query();
+    let representation = negotiate::of(&parts.headers);
     let (event, kind, cache) = match route {
         Route::Event(event) => (event, Kind::Detail, CHANGING),
         Route::Layout(event) => (event, Kind::Layout, IMMUTABLE),
         Route::Availability(event) => (event, Kind::Availability, CHANGING),
-        Route::Tickets(event) => return read_tickets(edge, event, query).await,
-        Route::Keys => return read_keys(edge, query),
+        Route::Tickets(event) => return read_tickets(edge, event, query, representation).await,
+        Route::Keys => return read_keys(edge, query, representation),
         // The caller sends nothing else here.
-        _ => return read_events(edge, query).await,
+        _ => return read_events(edge, query, representation).await,
     };
     query::none(query)?;
     let cell = find(edge, event).await?;
-    let body = cell.body(BodyKey::json(kind), &edge.background).await;
+    let key = BodyKey {
+        kind,
+        representation,
+    };
+    let body = cell.body(key, &edge.renderer).await;
     Ok(Found { body, cache })
 }
 
-async fn read_events(edge: &Arc<Edge>, query: Option<&str>) -> Result<Found, Problem> {
+async fn read_events(
+    edge: &Arc<Edge>,
+    query: Option<&str>,
+    representation: Representation,
+) -> Result<Found, Problem> {
     let wish = query::events(query)?;
     if !edge.catalog.is_loaded() {
         return Err(unavailable(CoreUnavailable));
     }
     Ok(Found {
-        body: edge.lists.events(edge, wish).await,
+        body: edge.lists.events(edge, wish, representation).await,
         cache: CHANGING,
     })
 }
 
-fn read_keys(edge: &Edge, query: Option<&str>) -> Result<Found, Problem> {
+fn read_keys(
+    edge: &Edge,
+    query: Option<&str>,
+    representation: Representation,
+) -> Result<Found, Problem> {
     query::none(query)?;
-    let body = edge.keys.load_full();
-    let body = body.ok_or_else(|| unavailable(CoreUnavailable))?;
+    let bodies = edge.keys.load_full();
+    let bodies = bodies.ok_or_else(|| unavailable(CoreUnavailable))?;
+    let body = Arc::clone(&bodies[representation.format as usize]);
     let cache = CHANGING;
     Ok(Found { body, cache })
 }
@@ -197,11 +203,12 @@ async fn read_tickets(
     edge: &Arc<Edge>,
     event: EventId,
     query: Option<&str>,
+    representation: Representation,
 ) -> Result<Found, Problem> {
     let wish = query::tickets(query)?;
     let view = find(edge, event).await?.view();
     Ok(Found {
-        body: edge.lists.tickets(edge, view, wish).await,
+        body: edge.lists.tickets(edge, view, wish, representation).await,
         cache: CHANGING,
     })
 }

@@ -6,12 +6,10 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::net::Shutdown;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use socket2::SockRef;
-use tokio::net::TcpStream;
+use parterre_gate::stream::Stream;
 use tokio::sync::{Notify, watch};
 use tokio::task::spawn_local;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -21,6 +19,7 @@ use parterre_domain::{EventId, Slug, Timestamp, limits};
 use super::hub::{Effect, Hub, Pace, World};
 use super::message::Subprotocol;
 use super::reader::{Incoming, Reader};
+use super::socket::LiveSocket;
 use crate::metrics::LiveMetrics;
 use crate::slab::ConnectionId;
 
@@ -53,7 +52,7 @@ pub(crate) struct Live<W: Surroundings> {
     world: W,
     hub: RefCell<Hub<W>>,
     /// By [`ConnectionId::index`].
-    sockets: RefCell<Vec<Option<Rc<TcpStream>>>>,
+    sockets: RefCell<Vec<Option<Rc<LiveSocket>>>>,
     scratch: RefCell<Box<[u8]>>,
     /// Something has become ready outside of a round.
     wake: Notify,
@@ -178,7 +177,7 @@ impl<W: Surroundings> Live<W> {
         }
     }
 
-    fn pump(&self, id: ConnectionId, socket: &TcpStream) -> Pumped {
+    fn pump(&self, id: ConnectionId, socket: &LiveSocket) -> Pumped {
         let mut hub = self.hub.borrow_mut();
         let now = Instant::now();
         while let Some(mut bytes) = hub.next(id, now) {
@@ -192,7 +191,7 @@ impl<W: Surroundings> Live<W> {
                     return Pumped::Full;
                 }
                 Err(_) => {
-                    end(socket);
+                    socket.end();
                     return Pumped::Done;
                 }
             }
@@ -214,51 +213,48 @@ impl<W: Surroundings> Live<W> {
                 }
                 Effect::End(id) => {
                     if let Some(socket) = self.socket(id) {
-                        end(&socket);
+                        socket.end();
                     }
                 }
                 Effect::Finish(id) => {
                     if let Some(socket) = self.socket(id) {
-                        let socket = SockRef::from(&*socket);
-                        ignore_unconnected(socket.shutdown(Shutdown::Write));
+                        socket.finish();
                     }
                 }
                 Effect::Cut(id) => {
                     if let Some(socket) = self.socket(id) {
-                        let socket = SockRef::from(&*socket);
-                        ignore_unconnected(socket.set_linger(Some(Duration::ZERO)));
-                        ignore_unconnected(socket.shutdown(Shutdown::Both));
+                        socket.cut();
                     }
                 }
             }
         }
     }
 
-    fn socket(&self, id: ConnectionId) -> Option<Rc<TcpStream>> {
+    fn socket(&self, id: ConnectionId) -> Option<Rc<LiveSocket>> {
         self.sockets.borrow().get(id.index())?.clone()
     }
 
     /// Takes a client in and serves it in a task of its own until its connection ends.
     /// `early` is what it sent right behind the handshake.
-    pub(crate) fn adopt(
-        self: &Rc<Self>,
-        socket: TcpStream,
-        subprotocol: Subprotocol,
-        early: &[u8],
-    ) {
-        if configure(&socket).is_err() {
+    pub(crate) fn adopt(self: &Rc<Self>, stream: Stream, subprotocol: Subprotocol, early: &[u8]) {
+        let Ok(socket) = LiveSocket::new(stream) else {
             return;
-        }
+        };
         let socket = Rc::new(socket);
         let id = self.connect(&socket, subprotocol);
         let mut reader = Some(Reader::default());
         self.feed(id, &mut reader, &mut early.to_vec());
+        let mut is_open = true;
+        if socket.may_hold_bytes() {
+            // What came together with the handshake makes the socket no longer readable.
+            is_open = self.read(id, &socket, &mut reader);
+        }
         self.wake.notify_one();
         let live = Rc::clone(self);
         // This is all that an idle connection keeps beside its session: it must stay
         // small. An `async fn` would hold its arguments twice.
         spawn_local(async move {
-            while socket.readable().await.is_ok() {
+            while is_open && socket.readable().await.is_ok() {
                 if !live.read(id, &socket, &mut reader) {
                     break;
                 }
@@ -267,12 +263,12 @@ impl<W: Surroundings> Live<W> {
                     Box::pin(sleep(CLOSING_PAUSE)).await;
                 }
             }
-            end(&socket);
+            socket.end();
             live.disconnect(id);
         });
     }
 
-    fn connect(&self, socket: &Rc<TcpStream>, subprotocol: Subprotocol) -> ConnectionId {
+    fn connect(&self, socket: &Rc<LiveSocket>, subprotocol: Subprotocol) -> ConnectionId {
         let id = self.hub.borrow_mut().connect(subprotocol, Instant::now());
         let mut sockets = self.sockets.borrow_mut();
         if sockets.len() <= id.index() {
@@ -292,7 +288,7 @@ impl<W: Surroundings> Live<W> {
     }
 
     /// Reads what has come; false at the stream's end.
-    fn read(&self, id: ConnectionId, socket: &TcpStream, reader: &mut Option<Reader>) -> bool {
+    fn read(&self, id: ConnectionId, socket: &LiveSocket, reader: &mut Option<Reader>) -> bool {
         let mut scratch = self.scratch.borrow_mut();
         for _ in 0..READS_PER_TURN {
             match socket.try_read(&mut scratch) {
@@ -339,25 +335,3 @@ enum Pumped {
     /// The socket takes no more for now.
     Full,
 }
-
-/// Small frames leave at once; what a client doesn't take stays with us, where it can be
-/// merged, and not in the kernel; a client that has vanished is noticed.
-fn configure(socket: &TcpStream) -> io::Result<()> {
-    let socket = SockRef::from(socket);
-    socket.set_tcp_nodelay(true)?;
-    // Elsewhere the edge runs too, but holds more in the kernel for a slow client.
-    #[cfg(target_os = "linux")]
-    {
-        socket.set_tcp_notsent_lowat(limits::LIVE_UNSENT_BYTES)?;
-        socket.set_tcp_user_timeout(Some(limits::SLOW_CLIENT * 2))?;
-    }
-    Ok(())
-}
-
-/// Ends a connection, which wakes whoever waits for its socket.
-fn end(socket: &TcpStream) {
-    ignore_unconnected(SockRef::from(socket).shutdown(Shutdown::Both));
-}
-
-/// A socket that the client has closed already can't be shut, and needn't be.
-fn ignore_unconnected(_: io::Result<()>) {}

@@ -18,6 +18,7 @@ mod hub;
 pub(crate) mod message;
 pub(crate) mod reader;
 mod session;
+mod socket;
 mod tally;
 mod watch;
 

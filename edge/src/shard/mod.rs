@@ -6,33 +6,33 @@
 //! else to the site's `respond`, and ends connections that do nothing for too long: one
 //! look at all of them a second, instead of a timer for each request.
 
-mod activity;
 mod listen;
 mod site;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
-use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
-use hyper::server::conn::http1;
+use hyper::rt::Executor;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use parterre_gate::admission::{Admission, Caller};
+use parterre_gate::conversation::{self, Arrival};
+use parterre_gate::progress::{Progress, Watch};
+use parterre_gate::tls::Tls;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot, watch};
-use tokio::task::{AbortHandle, spawn_local};
+use tokio::task::spawn_local;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use parterre_domain::limits;
+use parterre_domain::{Problem, Slug, limits};
 
-use self::activity::Activity;
 use crate::live::{self, Live, Surroundings};
-use crate::slab::{ConnectionId, Slab};
 
 pub use self::listen::bind;
 pub use self::site::serve;
@@ -52,6 +52,12 @@ pub(crate) trait Site: 'static {
         request: Request<Incoming>,
         peer: SocketAddr,
     ) -> impl Future<Output = Response<Self::Body>>;
+    /// Who may come in.
+    fn admission(&self) -> &Admission;
+    /// What is spoken beneath HTTP, if anything.
+    fn tls(&self) -> Option<&Tls>;
+    /// An answer to a request that isn't looked at.
+    fn refuse(&self, problem: &Problem) -> Response<Self::Body>;
     /// An answer without a body, or with a problem as its body.
     fn bare(&self, status: StatusCode, detail: &str) -> Response<Self::Body>;
 }
@@ -120,32 +126,20 @@ fn run_thread<S: Site>(
 /// One shard.
 pub(crate) struct Shard<S> {
     site: S,
-    builder: http1::Builder,
-    connections: RefCell<Slab<Connection>>,
-    /// The time of the last sweep: near enough to say how long a connection idles.
-    now: Cell<Instant>,
+    /// Connections that speak HTTP.
+    open: Cell<usize>,
+    watch: Watch,
     gone: Notify,
     stop: watch::Receiver<bool>,
-}
-
-/// A connection that speaks HTTP.
-struct Connection {
-    activity: Rc<Activity>,
-    task: Option<AbortHandle>,
 }
 
 impl<S: Site> Shard<S> {
     /// A shard that ends when `stop` turns true.
     pub(crate) fn new(site: S, stop: watch::Receiver<bool>) -> Self {
-        // Not `pipeline_flush`: it holds a 101 back while bytes of the client wait behind
-        // the request, and an upgrade then loses it.
-        let mut builder = http1::Builder::new();
-        builder.half_close(false).max_buf_size(limits::HEAD_BYTES);
         Self {
             site,
-            builder,
-            connections: RefCell::default(),
-            now: Cell::new(Instant::now()),
+            open: Cell::default(),
+            watch: Watch::default(),
             gone: Notify::new(),
             stop,
         }
@@ -170,7 +164,7 @@ impl<S: Site> Shard<S> {
         }
         let finish = async {
             live.await.map_err(bug)?;
-            while !self.connections.borrow().is_empty() {
+            while self.open.get() > 0 {
                 self.gone.notified().await;
             }
             Ok(())
@@ -178,7 +172,7 @@ impl<S: Site> Shard<S> {
         let outcome = timeout(drain, finish).await;
         sweep.abort();
         outcome.unwrap_or_else(|_| {
-            let left = self.connections.borrow().len() + self.site.live().len();
+            let left = self.open.get() + self.site.live().len();
             tracing::warn!(left, "connections didn't end in time");
             Ok(())
         })
@@ -204,74 +198,79 @@ impl<S: Site> Shard<S> {
         }
     }
 
-    /// Serves a connection, or closes it at once when there are too many.
+    /// Serves a connection, or closes it at once when there are too many, or when its
+    /// client has too many or opens them too fast: an answer would cost more than a client
+    /// that floods us is worth.
     fn admit(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr) {
-        let open = self.connections.borrow().len() + self.site.live().len();
-        if open >= limits::CONNECTIONS_PER_SHARD || stream.set_nodelay(true).is_err() {
+        if self.open.get() + self.site.live().len() >= limits::CONNECTIONS_PER_SHARD {
             return;
         }
-        let activity = Rc::new(Activity::new(self.now.get()));
-        let id = self.connections.borrow_mut().insert(Connection {
-            activity: Rc::clone(&activity),
-            task: None,
-        });
-        let departure = Departure {
-            shard: Rc::clone(self),
-            id,
+        let now = Instant::now();
+        let admission = self.site.admission();
+        let caller = admission.peer(peer.ip());
+        if admission.count(caller, now).is_err() {
+            return;
+        }
+        let Some(place) = admission.place(caller) else {
+            return;
         };
-        let task = spawn_local(async move {
-            departure.shard.serve(stream, peer, &activity).await;
+        let progress = Progress::new();
+        let Ok(arrival) = Arrival::new(stream, place, Arc::clone(&progress)) else {
+            return;
+        };
+        self.watch.add(&progress, now);
+        self.open.set(self.open.get() + 1);
+        let departure = Departure(Rc::clone(self));
+        spawn_local(async move {
+            departure.0.serve(arrival, peer, progress).await;
             drop(departure);
         });
-        if let Some(connection) = self.connections.borrow_mut().get(id) {
-            connection.task = Some(task.abort_handle());
-        }
     }
 
     /// Serves a connection's requests, and no more of them once told to stop.
-    async fn serve(&self, stream: TcpStream, peer: SocketAddr, activity: &Activity) {
-        let service = service_fn(|request| async move {
-            Ok::<_, Infallible>(self.answer(request, peer, activity).await)
+    async fn serve(self: &Rc<Self>, arrival: Arrival, peer: SocketAddr, progress: Arc<Progress>) {
+        let service = service_fn(|request| {
+            let (shard, progress) = (Rc::clone(self), Arc::clone(&progress));
+            async move { Ok::<_, Infallible>(shard.answer(request, peer, &progress).await) }
         });
-        let connection = self
-            .builder
-            .serve_connection(TokioIo::new(stream), service)
-            .with_upgrades();
-        let mut connection = pin!(connection);
         let mut stop = self.stop.clone();
-        let outcome = tokio::select! {
-            outcome = connection.as_mut() => outcome,
-            _ = stop.wait_for(|&stop| stop) => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
+        let stop = async move {
+            // An error means that nobody is left who could say stop.
+            drop(stop.wait_for(|&stop| stop).await);
         };
-        if let Err(error) = outcome {
-            tracing::trace!(%error, %peer, "connection ended");
-        }
+        let tls = self.site.tls();
+        arrival.converse(tls, service, OnThisThread, stop).await;
     }
 
     async fn answer(
         &self,
         request: Request<Incoming>,
         peer: SocketAddr,
-        activity: &Activity,
+        progress: &Arc<Progress>,
     ) -> Response<S::Body> {
-        activity.is_answering.set(true);
-        let response = if request.uri().path() == LIVE_PATH && request.method() == Method::GET {
-            self.upgrade(request)
-        } else {
-            self.site.respond(request, peer).await
+        let answering = progress.answering();
+        let admission = self.site.admission();
+        let caller = admission.author(peer.ip(), request.headers());
+        let response = match admission.count(caller, Instant::now()) {
+            Err(too_much) => self.slow_down(too_much.seconds()),
+            Ok(()) if request.uri().path() == LIVE_PATH && request.method() == Method::GET => {
+                self.upgrade(request, caller)
+            }
+            Ok(()) => self.site.respond(request, peer).await,
         };
-        activity.is_answering.set(false);
-        activity.has_asked.set(true);
-        activity.last.set(self.now.get());
-        let is_long_lived = response.extensions().get::<LongLived>().is_some();
-        activity.is_long_lived.set(is_long_lived);
+        if response.status().as_u16() >= 400 {
+            answering.refused();
+        }
+        answering.long_lived(response.extensions().get::<LongLived>().is_some());
         response
     }
 
-    fn upgrade(&self, mut request: Request<Incoming>) -> Response<S::Body> {
+    fn slow_down(&self, seconds: u32) -> Response<S::Body> {
+        let problem = Slug::SlowDown.problem("this address asks too much; wait, then ask less");
+        self.site.refuse(&problem.retry_after(seconds))
+    }
+
+    fn upgrade(&self, mut request: Request<Incoming>, caller: Caller) -> Response<S::Body> {
         let site = &self.site;
         let read = live::handshake::read(request.method(), request.version(), request.headers());
         let handshake = match read {
@@ -288,6 +287,10 @@ impl<S: Site> Shard<S> {
                 "this edge has no room for another live connection",
             );
         }
+        // The connection itself is its peer's, which may be a proxy of many clients.
+        let Some(place) = site.admission().place(caller) else {
+            return self.slow_down(limits::TOO_MANY_CONNECTIONS_SECONDS);
+        };
         let upgrade = hyper::upgrade::on(&mut request);
         let live = Rc::clone(site.live());
         spawn_local(async move {
@@ -295,8 +298,11 @@ impl<S: Site> Shard<S> {
                 return;
             };
             // The connection was given to hyper as this type, so it comes back as it.
-            if let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() {
-                let stream = parts.io.into_inner();
+            if let Ok(parts) = upgraded.downcast::<conversation::Io>() {
+                let mut stream = parts.io.into_inner().into_stream();
+                if !stream.place.is_counted() {
+                    stream.place = place;
+                }
                 live.adopt(stream, handshake.subprotocol, &parts.read_buf);
             }
         });
@@ -305,35 +311,37 @@ impl<S: Site> Shard<S> {
         response
     }
 
-    /// Once a second ends the connections that have been idle for too long.
+    /// Once a second ends the connections that have waited for too long.
     async fn sweep(self: Rc<Self>) {
         let mut second = interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             second.tick().await;
-            let now = Instant::now();
-            self.now.set(now);
-            for (_, connection) in self.connections.borrow_mut().iter_mut() {
-                if let Some(task) = &connection.task
-                    && connection.activity.is_idle(now)
-                {
-                    task.abort();
-                }
-            }
+            self.watch.sweep(Instant::now());
         }
     }
 }
 
-/// Takes a connection out of its shard's books when its task ends or is ended.
-struct Departure<S: Site> {
-    shard: Rc<Shard<S>>,
-    id: ConnectionId,
-}
+/// Takes a connection out of its shard's books when its task ends.
+struct Departure<S: Site>(Rc<Shard<S>>);
 
 impl<S: Site> Drop for Departure<S> {
     fn drop(&mut self) {
-        self.shard.connections.borrow_mut().remove(self.id);
-        self.shard.gone.notify_one();
+        self.0.open.set(self.0.open.get() - 1);
+        self.0.gone.notify_one();
+    }
+}
+
+/// Runs the requests of one connection of HTTP/2 where the connection itself runs.
+#[derive(Clone, Copy, Debug)]
+struct OnThisThread;
+
+impl<F: Future + 'static> Executor<F> for OnThisThread {
+    fn execute(&self, future: F) {
+        // Ends with its connection, whose end a shard waits for.
+        drop(spawn_local(async move {
+            future.await;
+        }));
     }
 }
 

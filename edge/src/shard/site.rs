@@ -9,17 +9,19 @@ use std::time::{Duration, Instant};
 
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
+use parterre_gate::admission::Admission;
+use parterre_gate::tls::Tls;
 use tokio::sync::watch;
 
 use parterre_domain::wire::api::EventDetail;
-use parterre_domain::{Counts, EventId, Rev, Slug, Timestamp};
+use parterre_domain::{Counts, EventId, Problem, Rev, Slug, Timestamp};
 
 use super::Site;
 use crate::cell::CatchUp;
 use crate::cells::WatchedCell;
 use crate::clock;
 use crate::context::Edge;
-use crate::http::{Body, bare, respond};
+use crate::http::{Body, bare, refuse, respond};
 use crate::live::{Live, Pace, Snapshot, Source, Surroundings, World};
 use crate::metrics::LiveMetrics;
 use crate::signals::ShardSignals;
@@ -76,6 +78,18 @@ impl Site for EdgeSite {
         peer: SocketAddr,
     ) -> impl Future<Output = Response<Body>> {
         respond(&self.edge, request, peer)
+    }
+
+    fn admission(&self) -> &Admission {
+        &self.edge.admission
+    }
+
+    fn tls(&self) -> Option<&Tls> {
+        self.edge.config.tls.as_ref()
+    }
+
+    fn refuse(&self, problem: &Problem) -> Response<Body> {
+        refuse(&self.edge, problem)
     }
 
     fn bare(&self, status: StatusCode, detail: &str) -> Response<Body> {

@@ -318,6 +318,9 @@ fn edge() -> SocketAddr {
                 shards: 2,
                 drain: PATIENCE,
                 feed_delay: Duration::ZERO,
+                tls: None,
+                dialer: parterre_gate::dial::Dialer::default(),
+                clients: parterre_gate::admission::Rules::default(),
             };
             let edge = Edge::new(config, runtime.handle().clone()).unwrap();
             let listeners = shard::bind(any, 2).unwrap();

@@ -5,7 +5,9 @@
 mod core;
 mod feeding;
 mod forwarding;
+mod guarding;
 mod holding;
 mod reading;
+mod representing;
 mod serving;
 mod stage;

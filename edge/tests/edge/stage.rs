@@ -44,6 +44,9 @@ pub(crate) fn config(cores: &[&Core]) -> Config {
         shards: 2,
         drain: Duration::from_secs(5),
         feed_delay: Duration::ZERO,
+        tls: None,
+        dialer: parterre_gate::dial::Dialer::default(),
+        clients: parterre_gate::admission::Rules::default(),
     }
 }
 

@@ -107,6 +107,13 @@ impl Process {
         assert!(sent.expect("kill can be run").success());
     }
 
+    /// Tells it that its terminal is gone, which servers under TLS take as a hint.
+    pub(crate) fn hang_up(&self) {
+        let id = self.id().to_string();
+        let sent = Command::new("kill").args(["-HUP", &id]).status();
+        assert!(sent.expect("kill can be run").success());
+    }
+
     /// How it ended, and how long that took.
     pub(crate) async fn ended(&mut self) -> (ExitStatus, Duration) {
         let began = Instant::now();

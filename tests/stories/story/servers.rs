@@ -140,6 +140,11 @@ impl Cluster {
         panic!("it doesn't start:\n{}", log_of(folder.path(), "core"));
     }
 
+    /// Where the core keeps its state.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
     /// Starts the core again at the same address, without waiting until it is ready.
     pub(crate) fn restart(&mut self) {
         self.core = Self::launch(self.folder.path(), self.address, self.ops)

@@ -11,6 +11,8 @@ use futures_util::{SinkExt, StreamExt};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use parterre_gate::admission::{Admission, Rules};
+use parterre_gate::tls::Tls;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, spawn_local};
@@ -18,7 +20,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use parterre_domain::wire::live::{FromClient, ToClient};
-use parterre_domain::{Counts, EventId, Rev, Slug, TicketState, Timestamp};
+use parterre_domain::{Counts, EventId, Problem, Rev, Slug, TicketState, Timestamp};
 
 use super::model::{FedCell, FedWorld, event};
 use crate::live::hub::{Pace, World};
@@ -67,7 +69,7 @@ impl Surroundings for FedSurroundings {
     }
 }
 
-struct FedSite(Rc<Live<FedSurroundings>>);
+struct FedSite(Rc<Live<FedSurroundings>>, Admission);
 
 impl Site for FedSite {
     type World = FedSurroundings;
@@ -79,6 +81,19 @@ impl Site for FedSite {
 
     async fn respond(&self, request: Request<Incoming>, _: SocketAddr) -> Response<Full<Bytes>> {
         Response::new(Full::from(request.uri().path().to_owned()))
+    }
+
+    fn admission(&self) -> &Admission {
+        &self.1
+    }
+
+    fn tls(&self) -> Option<&Tls> {
+        None
+    }
+
+    fn refuse(&self, problem: &Problem) -> Response<Full<Bytes>> {
+        let status = StatusCode::from_u16(problem.status).unwrap();
+        self.bare(status, &problem.detail)
     }
 
     fn bare(&self, status: StatusCode, detail: &str) -> Response<Full<Bytes>> {
@@ -109,7 +124,10 @@ impl Stage {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
-        let shard = Rc::new(Shard::new(FedSite(Rc::clone(&live)), stopped));
+        let shard = Rc::new(Shard::new(
+            FedSite(Rc::clone(&live), Admission::new(Rules::default())),
+            stopped,
+        ));
         Self {
             surroundings,
             live,
