@@ -283,6 +283,7 @@ pub(crate) const fn command_name(command: &Command) -> &'static str {
         Command::SettlePayment(_) => "settle_payment",
         Command::Refund(_) => "refund",
         Command::OutboxAnswered(_) => "outbox_answered",
+        Command::SetCreationWindow(_) => "set_creation_window",
         Command::Sandbox(_) => "sandbox",
     }
 }

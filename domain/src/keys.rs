@@ -18,6 +18,7 @@
 //! | `c` | event, state u8 | i64 little-endian, by atomic add: counts for show |
 //! | `v` | event | the rev of the last commit that touched it, written blind |
 //! | `a` | starts_at u64, event | empty: published events by date |
+//! | `h` | hour u64 | i64 little-endian, by atomic add: tickets bought in that hour |
 //! | `s` | session | the sandbox provider's own records |
 //! | `m` | name | the store's own: epoch, low-water mark, batch markers |
 //! | `z` | position | [`crate::LogRecord`]; only the store writes it |
@@ -40,6 +41,9 @@ pub const EPOCH: &[u8] = b"mepoch";
 
 /// The rev at which the present epoch was begun, if it isn't the first.
 pub const EPOCH_BEGAN: &[u8] = b"mbegan";
+
+/// The creation window; absent means always.
+pub const CREATION_WINDOW: &[u8] = b"mwindow";
 
 /// The position before which the log has been trimmed, ten bytes.
 pub const LOW_WATER: &[u8] = b"mlow";
@@ -243,6 +247,25 @@ pub fn counter(event: EventId, state: TicketState) -> Key {
 /// The counters of an event.
 pub fn counters(event: EventId) -> Range {
     Range::prefix(&join(b'c', &[&event.to_bytes()]))
+}
+
+/// How many tickets were bought in an hour since 1970, by atomic add.
+pub fn purchases(hour: u64) -> Key {
+    join(b'h', &[&hour.to_be_bytes()])
+}
+
+/// The purchases of the hours from one on.
+pub fn purchases_from(hour: u64) -> Range {
+    Range {
+        start: purchases(hour),
+        ..Range::prefix(b"h")
+    }
+}
+
+/// The hour that a key made by [`purchases`] names.
+pub fn purchase_hour_of(key: &[u8]) -> Option<u64> {
+    let [b'h', rest @ ..] = key else { return None };
+    rest.try_into().ok().map(u64::from_be_bytes)
 }
 
 /// The rev of the last commit that touched an event. Beginning an epoch touches every

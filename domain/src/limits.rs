@@ -99,6 +99,8 @@ pub const REPLANS: usize = 3;
 pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// Characters of an `Idempotency-Key`.
 pub const IDEMPOTENCY_KEY_CHARS: std::ops::RangeInclusive<usize> = 16..=255;
+/// Tickets of an upload that waits for the creation window beyond it.
+pub const TICKETS_AT_ANY_HOUR: usize = 1_000;
 /// Bytes of a ticket's pass that is to be verified.
 pub const PASS_BYTES: usize = 4 << 10;
 /// How long a staged upload is kept that no event took up.

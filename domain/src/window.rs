@@ -13,12 +13,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use crate::{FieldError, Refusal, Timestamp};
 
 /// When bulk writes run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(tag = "mode", rename_all = "snake_case", deny_unknown_fields)]
 pub enum CreationWindow {
-    /// At any time.
-    #[default]
-    Always,
+    /// At any time. Braces, so that serde refuses fields beside the mode.
+    Always {},
     /// Once a day.
     Daily(Hours),
 }
@@ -366,7 +365,7 @@ mod tests {
             );
         }
         let now = "2030-06-01T12:00:00Z".parse().unwrap();
-        assert_eq!(CreationWindow::Always.opening(now), now);
+        assert_eq!(CreationWindow::Always {}.opening(now), now);
     }
 
     #[test]

@@ -8,12 +8,12 @@ use axum::routing::{patch, post};
 use parterre_domain::command::{
     Answer, CancelEvent, ChangeEvent, Command, CreateEvent, EventPatch, Publish, Refund, Withdraw,
 };
-use parterre_domain::wire::api::{EventDetail, RefundRequest, TicketsRequest};
-use parterre_domain::{About, EventId, EventRecord, Refusal, ReservationId, Slug};
+use parterre_domain::wire::api::{EventDetail, PublishAt, RefundRequest, TicketsRequest};
+use parterre_domain::{About, EventId, EventRecord, Life, Refusal, ReservationId, Slug};
 use serde::Deserialize;
 
 use super::answer::{Failed, Params, Reply, id, json, read_json};
-use super::upload;
+use super::{upload, window};
 use crate::context::Context;
 use crate::driver::fresh;
 use crate::lane::Committed;
@@ -59,21 +59,27 @@ async fn change(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Urgency {
-    #[serde(rename = "urgent")]
-    _urgent: Option<bool>,
+    urgent: Option<bool>,
 }
 
 async fn publish(
     State(context): State<Context>,
     Path(event): Path<String>,
-    Params(_): Params<Urgency>,
+    Params(urgency): Params<Urgency>,
 ) -> Reply {
+    let event = id(&event, "event")?;
+    let at = window::opening(&context, urgency.urgent.unwrap_or(false)).await?;
     let publish = Publish {
-        event: id(&event, "event")?,
-        at: None,
+        event,
+        at: Some(at),
         due_at: None,
     };
     let committed = context.lanes.submit(Command::Publish(publish)).await?;
+    if let Answer::Event(record) = &committed.answer
+        && let Life::Scheduled { at } = record.life
+    {
+        return json(StatusCode::ACCEPTED, &PublishAt { at }, Some(committed.rev));
+    }
     detail(&context, StatusCode::OK, committed).await
 }
 

@@ -8,6 +8,7 @@ mod openapi;
 mod public;
 mod serve;
 mod upload;
+mod window;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
@@ -33,6 +34,7 @@ pub(crate) fn router(context: Context) -> Router {
         .merge(
             admin::routes()
                 .merge(admin_lists::routes())
+                .merge(window::routes())
                 .layer(middleware::from_fn_with_state(
                     context.clone(),
                     answer::administrators_only,

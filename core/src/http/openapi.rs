@@ -13,10 +13,10 @@ use parterre_domain::command::EventPatch;
 use parterre_domain::openapi::{Document, Operation};
 use parterre_domain::upload::SeatingPlan;
 use parterre_domain::wire::api::{
-    Availability, EventDetail, EventList, LayoutBody, PublishAt, RefundRequest, Reservation,
-    TicketsAdded, TicketsRequest, TicketsUpload,
+    Availability, CreationWindowAnswer, EventDetail, EventList, LayoutBody, PublishAt,
+    RefundRequest, Reservation, TicketsAdded, TicketsRequest, TicketsUpload,
 };
-use parterre_domain::{About, Slug, limits};
+use parterre_domain::{About, CreationWindow, Slug, limits};
 use serde_json::{Value, json};
 
 use super::admin_lists::{AdminEvent, ReservationList};
@@ -49,6 +49,7 @@ fn document() -> Document {
         .into_iter()
         .chain(drafts())
         .chain(published())
+        .chain(window())
         .chain(one_event())
         .chain(reservations());
     let behind = behind.map(|operation| {
@@ -188,6 +189,24 @@ fn published() -> [Operation; 4] {
         .takes::<TicketsRequest>("Which.")
         .answers::<EventDetail>(200, "The event as it now is.", WRITTEN)
         .refuses(&[Slug::TicketsTaken, Slug::Conflict]),
+    ]
+}
+
+fn window() -> [Operation; 2] {
+    [
+        Operation::get(
+            "/admin/v1/creation-window",
+            "getCreationWindow",
+            "Shows the hours in which bulk writes run, and hours that purchases speak for.",
+        )
+        .answers::<CreationWindowAnswer>(200, "The window.", READ),
+        Operation::put(
+            "/admin/v1/creation-window",
+            "setCreationWindow",
+            "Sets the hours in which bulk writes run.",
+        )
+        .takes::<CreationWindow>("The window.")
+        .answers::<CreationWindowAnswer>(200, "The window as it now is.", READ),
     ]
 }
 

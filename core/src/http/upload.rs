@@ -12,6 +12,7 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use super::answer::{Failed, Params, Reply, UPLOAD, body, id, json};
+use super::window;
 use crate::context::Context;
 use crate::driver::fresh;
 use crate::lane::{Committed, Rejected};
@@ -24,8 +25,7 @@ static SLOTS: Semaphore = Semaphore::const_new(limits::UPLOADS_AT_ONCE);
 pub(super) struct PriceQuery {
     price: Option<String>,
     prices: Option<String>,
-    #[serde(rename = "urgent")]
-    _urgent: Option<bool>,
+    urgent: Option<bool>,
 }
 
 pub(super) async fn add_tickets(
@@ -45,6 +45,8 @@ pub(super) async fn add_tickets(
     let bytes = body(request, UPLOAD).await?;
     let (uploaded, chunks) = parse(format, bytes, prices, &record).await?;
     room(&record, &uploaded)?;
+    let urgent = query.urgent.unwrap_or(false);
+    window::check_upload(&context, uploaded.tickets.len(), urgent).await?;
     drop(slot);
     let added = count(uploaded.tickets.len());
     let committed = stage(&context, event, uploaded, chunks).await?;

@@ -15,6 +15,7 @@ mod end_reservation;
 mod publish;
 mod refund;
 mod reserve;
+mod set_creation_window;
 mod settle_payment;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -30,6 +31,7 @@ pub use end_reservation::{Expire, Forget, ProviderWord, Release};
 pub use publish::Publish;
 pub use refund::{OutboxAnswered, Refund};
 pub use reserve::{Idempotency, Reserve};
+pub use set_creation_window::SetCreationWindow;
 pub use settle_payment::SettlePayment;
 pub use turn_sale::TurnSale;
 pub use withdraw::Withdraw;
@@ -62,6 +64,7 @@ pub enum Command {
     SettlePayment(SettlePayment),
     Refund(Refund),
     OutboxAnswered(OutboxAnswered),
+    SetCreationWindow(SetCreationWindow),
     Sandbox(SandboxCommand),
 }
 
@@ -104,6 +107,7 @@ impl Command {
             Self::SettlePayment(command) => command.event,
             Self::Refund(command) => command.event,
             Self::OutboxAnswered(command) => command.event,
+            Self::SetCreationWindow(_) => SetCreationWindow::LANE,
             Self::Sandbox(command) => command.event(),
         }
     }
@@ -127,7 +131,7 @@ impl Command {
             | Self::Publish(_)
             | Self::TurnSale(_)
             | Self::CancelEvent(_) => vec![keys::event(self.event())],
-            Self::StageChunk(_) => Vec::new(),
+            Self::StageChunk(_) | Self::SetCreationWindow(_) => Vec::new(),
             Self::AddTickets(command) => vec![
                 keys::event(command.event),
                 keys::upload_event(command.upload),
@@ -199,6 +203,7 @@ impl Command {
             Self::SettlePayment(command) => command.decide(now, overlay),
             Self::Refund(command) => command.decide(now, overlay),
             Self::OutboxAnswered(command) => command.decide(now, overlay),
+            Self::SetCreationWindow(command) => command.decide(now, overlay),
             Self::Sandbox(command) => command.decide(now, overlay),
         }
     }

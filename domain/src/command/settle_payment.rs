@@ -1,8 +1,9 @@
 //! Money has come: on time, twice, late, or for something that is gone.
 
 use super::{Answer, end_reservation, refund};
-use crate::keys::Due;
+use crate::keys::{self, Due};
 use crate::state::{Decision, Overlay, TicketRecord};
+use crate::window;
 use crate::{
     Currency, EventId, EventRecord, Money, PaymentId, PaymentOutcome, PaymentRecord, ReservationId,
     ReservationRecord, ReservationState, Timestamp,
@@ -102,6 +103,8 @@ impl SettlePayment {
         if record.state == ReservationState::Pending {
             overlay.clear_due(record.expires_at, Due::Expire(record.id));
         }
+        let bought = i64::try_from(record.tickets.len()).unwrap_or(i64::MAX);
+        overlay.add(keys::purchases(window::hour_of(now)), bought);
         record.state = ReservationState::Paid;
         record.ended_at = None;
         record.payment = Some(self.payment.clone());
@@ -154,7 +157,6 @@ mod tests {
     use super::super::testing::World;
     use super::super::{Command, ProviderWord};
     use super::*;
-    use crate::keys;
 
     #[derive(Clone, Copy)]
     enum Before {

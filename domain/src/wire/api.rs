@@ -5,9 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Buyer, Counts, Currency, EventId, EventRecord, Layout, Life, Money, ReservationId,
-    ReservationRecord, ReservationState, ReservedTicket, Rev, SalePhase, States, TicketId,
-    TicketState, Tier, Timestamp,
+    Buyer, Counts, CreationWindow, Currency, EventId, EventRecord, Hours, Layout, Life, Money,
+    ReservationId, ReservationRecord, ReservationState, ReservedTicket, Rev, SalePhase, States,
+    TicketId, TicketState, Tier, Timestamp,
 };
 
 /// What can be done with an event now, in one word.
@@ -219,6 +219,16 @@ pub struct TicketsAdded {
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct PublishAt {
     pub at: Timestamp,
+}
+
+/// The creation window, with a window that the purchases of late speak for.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "API.md's names")]
+pub struct CreationWindowAnswer {
+    #[serde(flatten)]
+    pub window: CreationWindow,
+    /// None before a week of sales.
+    pub suggested: Option<Hours>,
 }
 
 /// Which tickets to withdraw or restore.

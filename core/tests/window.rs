@@ -1,0 +1,108 @@
+//! The creation window: bulk writes keep out of the hours when people buy.
+
+mod site;
+
+use parterre_core::config::StoreConfig;
+use serde_json::{Value, json};
+use site::{World, config, row};
+
+const WINDOW: &str = "/admin/v1/creation-window";
+
+/// A window of one hour that begins in two or three.
+fn closed_now() -> Value {
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    let hour = now.as_secs() / 3_600 % 24;
+    let at = |hour: u64| format!("{:02}:00", hour % 24);
+    json!({"mode": "daily", "from": at(hour + 3), "to": at(hour + 4), "tz": "UTC"})
+}
+
+async fn add(world: &World, event: &str, tickets: usize, query: &str) -> site::Reply {
+    let path = format!("/admin/v1/events/{event}/tickets{query}");
+    world.admin("POST", &path).json(&row(tickets)).send().await
+}
+
+#[tokio::test]
+async fn outside_the_window_bulk_writes_wait_unless_they_are_urgent() {
+    let world = World::start().await;
+    let shown = world.admin("GET", WINDOW).send().await.is(200).json();
+    assert_eq!(shown, json!({"mode": "always", "suggested": null}));
+    let event = world.draft(json!({})).await;
+    add(&world, &event, 1_001, "").await.is(200);
+
+    let set = world.admin("PUT", WINDOW).json(&closed_now()).send().await;
+    assert_eq!(set.is(200).json()["from"], closed_now()["from"]);
+    add(&world, &event, 1_000, "").await.is(200);
+    let refused = add(&world, &event, 1_001, "").await;
+    let problem = refused.problem(409, "outside-creation-window");
+    assert!(problem["opens_at"].is_string(), "{problem}");
+    add(&world, &event, 1_001, "?urgent=true").await.is(200);
+
+    let publish = format!("/admin/v1/events/{event}/publish");
+    let put_off = world.admin("POST", &publish).send().await.is(202).json();
+    assert_eq!(put_off["at"], problem["opens_at"]);
+    let path = format!("/admin/v1/events/{event}");
+    let detail = world.admin("GET", &path).send().await.is(200).json();
+    assert_eq!(detail["status"], "draft");
+    let urgent = format!("{publish}?urgent=true");
+    let detail = world.admin("POST", &urgent).send().await.is(200).json();
+    assert_eq!(detail["status"], "on_sale");
+    world.ended().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_put_off_survives_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = StoreConfig::Embedded(folder.path().to_owned());
+    let world = World::with(config(store.clone())).await;
+    world
+        .admin("PUT", WINDOW)
+        .json(&closed_now())
+        .send()
+        .await
+        .is(200);
+    let event = world.draft(json!({})).await;
+    add(&world, &event, 4, "").await.is(200);
+    let publish = format!("/admin/v1/events/{event}/publish");
+    let put_off = world.admin("POST", &publish).send().await.is(202).json();
+    world.ended().await.unwrap();
+
+    let world = World::with(config(store)).await;
+    let again = world.admin("POST", &publish).send().await.is(202).json();
+    assert_eq!(again, put_off);
+    // What is scheduled is no draft any more.
+    let late = add(&world, &event, 1, "").await;
+    late.problem(409, "conflict");
+    world.ended().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_window_that_cant_be_used_is_refused_by_its_field() {
+    let world = World::start().await;
+    let rows = [
+        (
+            json!({"mode": "daily", "from": "02:00", "to": "02:00", "tz": "UTC"}),
+            422,
+        ),
+        (
+            json!({"mode": "daily", "from": "02:00", "to": "03:00", "tz": "Mars"}),
+            422,
+        ),
+        (
+            json!({"mode": "daily", "from": "2", "to": "03:00", "tz": "UTC"}),
+            400,
+        ),
+        (
+            json!({"mode": "daily", "from": "02:00", "to": "03:00"}),
+            400,
+        ),
+        (json!({"mode": "never"}), 400),
+        (json!({"mode": "always", "from": "02:00"}), 400),
+    ];
+    for (body, status) in rows {
+        let reply = world.admin("PUT", WINDOW).json(&body).send().await;
+        assert_eq!(reply.status, status, "{body}: {}", reply.text());
+    }
+    let shown = world.admin("GET", WINDOW).send().await.is(200).json();
+    assert_eq!(shown["mode"], "always");
+    world.ended().await.unwrap();
+}
