@@ -10,6 +10,8 @@ mod ops;
 mod run;
 mod secrets;
 mod signals;
+#[cfg(test)]
+mod strange_bytes;
 mod telemetry;
 mod vitals;
 

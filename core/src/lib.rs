@@ -29,6 +29,8 @@ mod probe;
 mod recent;
 pub mod snapshot;
 pub mod store;
+#[cfg(test)]
+mod strange_bytes;
 mod sweeper;
 mod trim;
 

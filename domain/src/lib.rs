@@ -31,6 +31,7 @@ mod ticket;
 mod time;
 pub mod upload;
 mod whole;
+pub mod window;
 pub mod wire;
 
 pub use delta::TicketChanges;
@@ -49,6 +50,7 @@ pub use reservation::{
 pub use rev::{BadRev, Position, Rev};
 pub use ticket::{Counts, CountsChange, States, TicketState};
 pub use time::{BadTimestamp, Timestamp};
+pub use window::{CreationWindow, Hours};
 
 /// Encodes a record for the store or the feed: MessagePack, structs as arrays, so that a
 /// new field can be added at the end with a default.

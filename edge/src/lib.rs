@@ -31,6 +31,8 @@ pub mod shard;
 pub mod signals;
 pub mod similar;
 mod slab;
+#[cfg(test)]
+mod strange_bytes;
 
 pub use process::{Probe, Process, StartError, build};
 

@@ -53,7 +53,7 @@ pub(crate) fn document() -> Document {
     })
 }
 
-fn lists() -> [Operation; 1] {
+fn lists() -> [Operation; 2] {
     let limit = page(limits::EVENTS_PER_PAGE, limits::DEFAULT_EVENTS_PER_PAGE);
     let name = json!({"type": "string", "maxLength": limits::NAME_CHARS});
     let time = json!({"type": "string", "format": "date-time"});
@@ -83,7 +83,18 @@ fn lists() -> [Operation; 1] {
     )
     .answers::<EventList>(200, "A page of events.", READ)
     .cached::<EventList>(READ)
-    .refuses(&[Slug::Malformed])]
+    .refuses(&[Slug::Malformed]),
+Operation::get(
+            "/v1/events/{id}/similar",
+            "listSimilarEvents",
+            "Lists events like this one: the same category or city, near in date, free tickets first.",
+        )
+        .id("The event.")
+        .query("limit", limit, "Events in the list.")
+        .answers::<EventList>(200, "Events, the most alike first.", READ)
+        .cached::<EventList>(READ)
+        .refuses(&[Slug::Malformed]),
+]
 }
 
 fn one_event() -> [Operation; 5] {
@@ -97,6 +108,7 @@ fn one_event() -> [Operation; 5] {
             .leads_to("getLayout", "$response.body#/id")
             .leads_to("getAvailability", "$response.body#/id")
             .leads_to("listTickets", "$response.body#/id")
+            .leads_to("listSimilarEvents", "$response.body#/id")
             .leads_to("reserve", "$response.body#/id")
             .cached::<EventDetail>(READ)
             .refuses(&[Slug::Malformed]),

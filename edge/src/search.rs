@@ -118,11 +118,16 @@ impl FromStr for Cursor {
 /// the letters that have none to take off are spelled out.
 pub(crate) fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
-    for word in text.split_whitespace() {
+    // Decomposed before it is split: some letters decompose into a space and a mark.
+    let decomposed: String = text
+        .nfkd()
+        .filter(|&letter| !is_combining_mark(letter))
+        .collect();
+    for word in decomposed.split_whitespace() {
         if !folded.is_empty() {
             folded.push(' ');
         }
-        for letter in word.nfkd().filter(|&letter| !is_combining_mark(letter)) {
+        for letter in word.chars() {
             letter.to_lowercase().for_each(|letter| match letter {
                 'ß' => folded.push_str("ss"),
                 'æ' => folded.push_str("ae"),

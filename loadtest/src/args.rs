@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use crate::wire::Origin;
-use crate::{SmokeConfig, smoke};
+use crate::{SlowConfig, SmokeConfig, smoke};
 
 /// `parterre loadtest …`
 #[derive(Clone, Debug, Args)]
@@ -23,6 +23,8 @@ pub enum Test {
     Smoke(SmokeArgs),
     /// Measure reads, reservations, live updates and memory of a running server
     Figures(FiguresArgs),
+    /// See what thousands of slow clients cost a running server and everybody else
+    Slow(SlowArgs),
 }
 
 /// `parterre loadtest smoke`
@@ -89,6 +91,32 @@ pub struct FiguresArgs {
     pub buyers: usize,
 }
 
+/// `parterre loadtest slow`
+#[derive(Clone, Debug, Args)]
+pub struct SlowArgs {
+    /// Where an edge listens
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    pub edge: Origin,
+    /// Where the core listens
+    #[arg(long, default_value = "http://127.0.0.1:8081")]
+    pub core: Origin,
+    /// The file that holds an admin token
+    #[arg(long, default_value = "data/admin-token")]
+    pub token_file: PathBuf,
+    /// The process that serves them, whose CPU time and memory are read
+    #[arg(long)]
+    pub pid: u32,
+    /// How many slow clients there are
+    #[arg(long, default_value_t = 5_000)]
+    pub clients: usize,
+    /// How long each run with them lasts
+    #[arg(long, default_value_t = 60)]
+    pub seconds: u64,
+    /// Runs with and without them, by turns
+    #[arg(long, default_value_t = 5)]
+    pub rounds: usize,
+}
+
 /// How a test ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
@@ -113,6 +141,14 @@ pub async fn run(args: LoadtestArgs) -> Result<Outcome, String> {
                 agrees: report.agrees(),
             })
         }
+        Test::Slow(args) => {
+            let report = crate::slow::slow(&args.config()?).await;
+            let report = report.map_err(|failure| format!("can't measure: {failure}"))?;
+            Ok(Outcome {
+                text: report.to_string(),
+                agrees: report.agrees(),
+            })
+        }
         Test::Figures(args) => {
             let figures = crate::figures::measure(&args).await;
             let figures = figures.map_err(|failure| format!("can't measure: {failure}"))?;
@@ -121,6 +157,20 @@ pub async fn run(args: LoadtestArgs) -> Result<Outcome, String> {
                 agrees: true,
             })
         }
+    }
+}
+
+impl SlowArgs {
+    fn config(&self) -> Result<SlowConfig, String> {
+        Ok(SlowConfig {
+            edge: self.edge.clone(),
+            core: self.core.clone(),
+            token: read_token(&self.token_file)?,
+            pid: self.pid,
+            clients: self.clients,
+            lasts: Duration::from_secs(self.seconds),
+            rounds: self.rounds,
+        })
     }
 }
 

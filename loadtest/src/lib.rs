@@ -5,16 +5,18 @@
 //! Read [`smoke`] first: browsers look, watchers fold what they hear, buyers buy, and at
 //! the end an audit holds what everybody was told against what the core says. [`wire`]
 //! is a plain client for all of it, which the acceptance stories use as well.
-//! [`figures`] measures; it judges nothing.
+//! [`figures`] measures; it judges nothing. [`slow`] brings thousands of slow clients.
 
 mod args;
 mod clock;
 pub mod figures;
 pub mod fold;
 mod numbers;
+pub mod slow;
 pub mod smoke;
 pub mod wire;
 
-pub use args::{FiguresArgs, LoadtestArgs, Outcome, SmokeArgs, run};
+pub use args::{FiguresArgs, LoadtestArgs, Outcome, SlowArgs, SmokeArgs, run};
 pub use clock::now;
+pub use slow::{SlowConfig, SlowReport, slow};
 pub use smoke::{Report, Smoke, SmokeConfig, smoke};

@@ -156,7 +156,13 @@ fn item_of(event: Value, settings: &Settings) -> Result<Item, String> {
 }
 
 #[cfg(test)]
-mod testing {
+pub(crate) mod testing {
+    /// How many items a file holds that can be imported; none when it holds none at all.
+    pub(crate) fn readable(file: &std::path::Path) -> Option<usize> {
+        let items = super::read(file, &settings()).ok()?;
+        Some(items.iter().filter(|item| item.is_ok()).count())
+    }
+
     /// Settings of an import that says as little as can be.
     pub(super) fn settings() -> super::Settings {
         super::Settings {

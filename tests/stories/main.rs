@@ -10,6 +10,7 @@
 //!   the long form.
 //! - `PARTERRE_TEST_OUTAGE_SECONDS`: how long [`outage`] leaves the edge without its
 //!   core; 4 by default, 30 is the long form.
+//! - `PARTERRE_TEST_SLOW`: how many slow clients [`slow`] brings; 200 by default.
 //! - `PARTERRE_TEST_SEED`: where the randomness begins; 1 by default.
 
 mod buying;
@@ -23,5 +24,6 @@ mod operating;
 mod outage;
 mod race;
 mod restore;
+mod slow;
 mod story;
 mod strangers;

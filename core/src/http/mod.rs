@@ -18,6 +18,8 @@ use parterre_domain::Slug;
 use prometheus::IntGauge;
 use tracing::Instrument;
 
+#[cfg(test)]
+pub(crate) use public::idempotency_key;
 pub(crate) use serve::{Server, bind};
 
 use crate::context::Context;

@@ -213,7 +213,7 @@ fn reservation_id(headers: &HeaderMap, context: &Context) -> Result<ReservationI
     }
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failed> {
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failed> {
     let Some(value) = headers.get("idempotency-key") else {
         return Ok(None);
     };

@@ -8,7 +8,7 @@
 mod flow;
 pub mod page;
 mod sandbox;
-mod signature;
+pub(crate) mod signature;
 #[cfg(test)]
 mod tests;
 

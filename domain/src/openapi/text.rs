@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use crate::window::WallTime;
 use crate::{Currency, EventId, Money, ReservationId, Rev, TicketId, Timestamp, limits};
 
 /// A ULID in Crockford's base 32, in its one spelling.
@@ -48,6 +49,9 @@ schema!(Timestamp, "Timestamp", {
 schema!(Money, "Money", {
     "type": "integer", "format": "int64", "minimum": i64::MIN, "maximum": i64::MAX,
     "description": "In minor units of the currency beside it.",
+});
+schema!(WallTime, "WallTime", {
+    "type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$", "description": "A time of day.",
 });
 schema!(Currency, "Currency", {
     "type": "string", "pattern": "^[A-Z]{3}$", "description": "An ISO 4217 code.",

@@ -7,7 +7,7 @@
 mod answer;
 mod lists;
 mod negotiate;
-mod query;
+pub(crate) mod query;
 pub(crate) mod route;
 mod stream;
 

@@ -50,6 +50,12 @@ impl Reader {
         Ok(())
     }
 
+    /// Bytes that it has memory for.
+    #[cfg(test)]
+    pub(crate) fn holds_bytes(&self) -> usize {
+        self.held.capacity() + self.message.capacity()
+    }
+
     fn frames(
         &mut self,
         bytes: &mut [u8],

@@ -5,7 +5,7 @@
 //! What is measured stays in the store: two events of the load tester's own.
 
 mod nginx;
-mod process;
+pub(crate) mod process;
 mod reads;
 mod reservations;
 mod watching;

@@ -10,7 +10,7 @@ use crate::wire::Failure;
 const TICKS: u64 = 100;
 
 /// CPU time of a process so far, its threads' included.
-pub(super) fn cpu(pid: u32) -> Result<Duration, Failure> {
+pub(crate) fn cpu(pid: u32) -> Result<Duration, Failure> {
     let path = format!("/proc/{pid}/stat");
     let text = fs::read_to_string(&path)
         .map_err(|error| Failure::Odd(format!("{path}: {error}; name a --pid that runs here")))?;
@@ -27,7 +27,7 @@ pub(super) fn cpu(pid: u32) -> Result<Duration, Failure> {
 }
 
 /// Resident memory of a process in KiB.
-pub(super) fn resident_kib(pid: u32) -> Result<u64, Failure> {
+pub(crate) fn resident_kib(pid: u32) -> Result<u64, Failure> {
     let path = format!("/proc/{pid}/status");
     let text = fs::read_to_string(&path).map_err(|error| Failure::Odd(error.to_string()))?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));

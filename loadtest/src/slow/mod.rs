@@ -1,0 +1,144 @@
+//! Thousands of slow clients, and what they cost the server and everybody else.
+//!
+//! By turns a run without slow clients and one with them. In both, others read as fast as
+//! they can; the server's whole CPU time, what the slow ones cost it included, is divided
+//! by the others' reads. With the slow ones there, the server's memory is read once a
+//! second: it may rise until all of them are in, and then it must stay.
+
+mod clients;
+mod others;
+mod report;
+
+use std::time::{Duration, Instant};
+
+use parterre_domain::{About, EventId};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::figures::process::{cpu, resident_kib};
+use crate::smoke::{about, upload};
+use crate::wire::{Admin, Failure, Origin, Shop};
+
+pub use clients::Tally;
+pub use report::{Cost, Memory, SlowReport};
+
+use clients::Crowd;
+
+/// Tickets of the event that others read: its availability is some 2 KiB.
+const SMALL: u32 = 2_000;
+/// Tickets of the event that slow clients ask for: no socket takes its layout whole.
+const LARGE: u32 = 60_000;
+/// After so many seconds memory must stay.
+const SETTLED: u64 = 10;
+
+/// What to do.
+#[derive(Clone, Debug)]
+pub struct SlowConfig {
+    /// Where an edge listens.
+    pub edge: Origin,
+    /// Where the core listens.
+    pub core: Origin,
+    /// An admin token.
+    pub token: String,
+    /// The process that serves them, whose CPU time and memory are read.
+    pub pid: u32,
+    /// How many slow clients there are at any time.
+    pub clients: usize,
+    /// How long each run with them lasts; a run without them lasts a quarter of it.
+    pub lasts: Duration,
+    /// Runs of each kind.
+    pub rounds: usize,
+}
+
+/// The events of a test.
+struct Events {
+    small: EventId,
+    large: EventId,
+}
+
+/// Runs the test.
+///
+/// # Errors
+///
+/// When the server can't be reached or refuses the token, or its process isn't of this
+/// machine.
+pub async fn slow(config: &SlowConfig) -> Result<SlowReport, Failure> {
+    let events = publish(config).await?;
+    let mut report = SlowReport {
+        clients: config.clients,
+        ..SlowReport::default()
+    };
+    // The first reads fill every cache and count for nobody.
+    others::read(config, &events, config.lasts / 8).await?;
+    for _ in 0..config.rounds {
+        let quiet = measured(config, &events, config.lasts / 4).await?;
+        report.without.push(quiet);
+        let crowd = Crowd::gather(config, events.large).await?;
+        let (cost, memory) = tokio::join!(measured(config, &events, config.lasts), weigh(config));
+        report.with.push(cost?);
+        report.memory.push(memory?);
+        report.slow.add(crowd.disperse().await);
+    }
+    Ok(report)
+}
+
+async fn publish(config: &SlowConfig) -> Result<Events, Failure> {
+    let mut admin = Admin::new(config.core.clone(), config.token.clone());
+    let mut event = async |number, tickets| {
+        let about: About = about(number, 0, 600)?;
+        let published = admin.publish(&about, &upload(tickets)).await?;
+        Ok::<_, Failure>(published.summary.id)
+    };
+    let events = Events {
+        small: event(1, SMALL).await?,
+        large: event(2, LARGE).await?,
+    };
+    let mut shop = Shop::new(config.edge.clone());
+    for _ in 0..1_000 {
+        let small = shop.availability(events.small).await?;
+        if small.is_ok() && shop.availability(events.large).await?.is_ok() {
+            return Ok(events);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let what = "the edge doesn't show the new events";
+    Err(Failure::Odd(what.to_owned()))
+}
+
+/// What a read of the others costs the server, and how long it takes.
+async fn measured(config: &SlowConfig, events: &Events, lasts: Duration) -> Result<Cost, Failure> {
+    let (before, began) = (cpu(config.pid)?, Instant::now());
+    let read = others::read(config, events, lasts).await?;
+    let spent = cpu(config.pid)? - before;
+    let reads = read.count.max(1);
+    let reads = f64::from(u32::try_from(reads).unwrap_or(u32::MAX));
+    Ok(Cost {
+        cpu_micros: spent.as_secs_f64() * 1e6 / reads,
+        p99_micros: read.p99_micros,
+        per_second: reads / began.elapsed().as_secs_f64(),
+    })
+}
+
+/// The server's memory while the crowd is there.
+async fn weigh(config: &SlowConfig) -> Result<Memory, Failure> {
+    let mut second = interval(Duration::from_secs(1));
+    second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    second.tick().await;
+    let seconds = config.lasts.as_secs().max(2);
+    let settled = SETTLED.min(seconds / 2);
+    let mut memory = Memory {
+        settled_kib: 0,
+        most_kib: 0,
+    };
+    for number in 1..seconds {
+        second.tick().await;
+        let now = resident_kib(config.pid)?;
+        if number <= settled {
+            memory.settled_kib = now;
+        }
+        memory.most_kib = now;
+        if number > settled {
+            memory.most_kib = memory.most_kib.max(now);
+        }
+    }
+    Ok(memory)
+}
