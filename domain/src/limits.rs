@@ -218,6 +218,8 @@ pub const LIST_AGE: Duration = Duration::from_secs(1);
 pub const CONNECTIONS_PER_SHARD: usize = 65_536;
 /// Live connections of one shard; beyond it an upgrade is answered 503.
 pub const LIVE_PER_SHARD: usize = 60_000;
+/// After how many seconds a client that found no room for a live connection may try again.
+pub const NO_ROOM_SECONDS: u32 = 5;
 /// Connections of one client of an edge, live ones included; beyond it a new one is
 /// closed at once, and an upgrade behind a proxy answered 429.
 pub const CONNECTIONS_PER_CLIENT: usize = 2_048;

@@ -165,7 +165,8 @@ fn one_event() -> [Operation; 5] {
     ]
 }
 
-fn live() -> [Operation; 1] {
+fn live() -> [Operation; 2] {
+    let rev = json!({"type": "string", "pattern": "^[0-9a-f]{28}$"});
     [Operation::get(
         "/v1/live",
         "live",
@@ -176,7 +177,16 @@ fn live() -> [Operation; 1] {
         426,
         "The request isn't a handshake of WebSocket version 13.",
     )
-    .refuses(&[Slug::Malformed, Slug::Busy])]
+    .refuses(&[Slug::Malformed, Slug::Busy]),
+    Operation::get(
+        "/v1/events/{id}/live",
+        "watch",
+        "Tells what changes of an event as Server-Sent Events: `event` is the op, `data` the message, `id` the rev.",
+    )
+    .id("The event.")
+    .header("Last-Event-ID", rev, "What the client has: it is told what it lacks.")
+    .answers_as(200, "Events for as long as the client listens.", &["Cache-Control"], "text/event-stream")
+    .refuses(&[Slug::Malformed, Slug::Busy, Slug::CoreUnavailable])]
 }
 
 /// What any call may answer that a core decides.
@@ -365,6 +375,7 @@ mod tests {
             Route::Checkout(_) => &["/v1/reservations/{id}/checkout"],
             Route::Webhook => &["/v1/payments/{provider}/webhook"],
             Route::Live => &["/v1/live"],
+            Route::Stream(_) => &["/v1/events/{id}/live"],
             Route::SandboxPage => &["/sandbox/{session}"],
             Route::SandboxButton => &["/sandbox/{session}/pay", "/sandbox/{session}/decline"],
         }

@@ -31,7 +31,7 @@ pub(crate) const IMMUTABLE: HeaderValue = HeaderValue::from_static(
 
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const VARIES: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding");
 
 /// A body that was found, and how long it may be kept.

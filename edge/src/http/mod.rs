@@ -9,6 +9,7 @@ mod lists;
 mod negotiate;
 pub(crate) mod query;
 pub(crate) mod route;
+mod stream;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub(crate) use answer::REQUEST_ID;
 use answer::{CHANGING, Found, IMMUTABLE};
 pub(crate) use lists::Lists;
 use route::Route;
+pub(crate) use stream::Opens;
 
 /// The body of an answer.
 pub type Body = Full<Bytes>;
@@ -122,6 +124,9 @@ async fn dispatch(
         Route::Home => answer::page(HOME),
         Route::Document => answer::document(openapi::DOCUMENT.clone()),
         Route::Live => answer::method_not_allowed(route.allow()),
+        Route::Stream(event) => stream::open(edge, event, &parts)
+            .await
+            .unwrap_or_else(|problem| answer::problem(&problem)),
         Route::Keys
         | Route::Events
         | Route::Event(_)

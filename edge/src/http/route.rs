@@ -39,6 +39,8 @@ pub(crate) enum Route {
     SandboxPage,
     /// A button of that page.
     SandboxButton,
+    /// What changes of the event, by Server-Sent Events.
+    Stream(EventId),
     /// The WebSocket, which the shard serves; asked for with another method.
     Live,
 }
@@ -72,6 +74,7 @@ impl Route {
             "availability" => Some(Self::Availability(event)),
             "tickets" => Some(Self::Tickets(event)),
             "similar" => Some(Self::Similar(event)),
+            "live" => Some(Self::Stream(event)),
             "reservations" => Some(Self::Reserve(event)),
             _ => None,
         }
@@ -111,7 +114,7 @@ impl Route {
             | Self::SandboxPage => "GET, HEAD",
             Self::Reserve(_) | Self::Checkout(_) | Self::Webhook | Self::SandboxButton => "POST",
             Self::Reservation(_) => "GET, HEAD, DELETE",
-            Self::Live => "GET",
+            Self::Live | Self::Stream(_) => "GET",
         }
     }
 
@@ -140,6 +143,7 @@ impl Route {
             | Self::Webhook
             | Self::SandboxPage
             | Self::SandboxButton => RouteLabel::Forwarded,
+            Self::Stream(_) => RouteLabel::Stream,
             Self::Live => RouteLabel::Unknown,
         }
     }
@@ -172,6 +176,7 @@ mod tests {
         );
         check("/v1/events/ID/tickets", Some(Route::Tickets(event)));
         check("/v1/events/ID/similar", Some(Route::Similar(event)));
+        check("/v1/events/ID/live", Some(Route::Stream(event)));
         check("/v1/events/ID/tickets/1", None);
         check("/v1/events/ID/reservations", Some(Route::Reserve(event)));
         check("/v1/events/not-an-id", None);

@@ -14,10 +14,12 @@ use tokio::sync::{Notify, watch};
 use tokio::task::spawn_local;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use parterre_domain::{EventId, Slug, Timestamp, limits};
+use parterre_domain::wire::live::FromClient;
+use parterre_domain::{EventId, Rev, Slug, Timestamp, limits};
 
 use super::hub::{Effect, Hub, Pace, World};
 use super::message::Subprotocol;
+use super::outlet::{EventStream, Mailbox, Outlet};
 use super::reader::{Incoming, Reader};
 use super::socket::LiveSocket;
 use crate::metrics::LiveMetrics;
@@ -52,7 +54,7 @@ pub(crate) struct Live<W: Surroundings> {
     world: W,
     hub: RefCell<Hub<W>>,
     /// By [`ConnectionId::index`].
-    sockets: RefCell<Vec<Option<Rc<LiveSocket>>>>,
+    outlets: RefCell<Vec<Option<Outlet>>>,
     scratch: RefCell<Box<[u8]>>,
     /// Something has become ready outside of a round.
     wake: Notify,
@@ -67,7 +69,7 @@ impl<W: Surroundings> Live<W> {
         Rc::new(Self {
             world,
             hub: RefCell::new(hub),
-            sockets: RefCell::default(),
+            outlets: RefCell::default(),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
             wake: Notify::new(),
             pulse: pace.pulse,
@@ -161,14 +163,14 @@ impl<W: Surroundings> Live<W> {
     /// Writes what a connection is owed; if its socket is full, a task of its own goes
     /// on when it no longer is.
     fn serve(self: &Rc<Self>, id: ConnectionId) {
-        let Some(socket) = self.socket(id) else {
+        let Some(outlet) = self.outlet(id) else {
             return;
         };
-        if self.pump(id, &socket) == Pumped::Full {
+        if self.pump(id, &outlet) == Pumped::Full {
             let live = Rc::clone(self);
             spawn_local(async move {
-                while live.pump(id, &socket) == Pumped::Full {
-                    if socket.writable().await.is_err() {
+                while live.pump(id, &outlet) == Pumped::Full {
+                    if outlet.writable().await.is_err() {
                         break;
                     }
                 }
@@ -177,11 +179,11 @@ impl<W: Surroundings> Live<W> {
         }
     }
 
-    fn pump(&self, id: ConnectionId, socket: &LiveSocket) -> Pumped {
+    fn pump(&self, id: ConnectionId, outlet: &Outlet) -> Pumped {
         let mut hub = self.hub.borrow_mut();
         let now = Instant::now();
         while let Some(mut bytes) = hub.next(id, now) {
-            match socket.try_write(&bytes) {
+            match outlet.try_write(&bytes) {
                 Ok(written) => {
                     let rest = bytes.split_off(written);
                     hub.wrote(id, (!rest.is_empty()).then_some(rest), true, now);
@@ -191,7 +193,7 @@ impl<W: Surroundings> Live<W> {
                     return Pumped::Full;
                 }
                 Err(_) => {
-                    socket.end();
+                    outlet.end();
                     return Pumped::Done;
                 }
             }
@@ -212,26 +214,40 @@ impl<W: Surroundings> Live<W> {
                     });
                 }
                 Effect::End(id) => {
-                    if let Some(socket) = self.socket(id) {
-                        socket.end();
+                    if let Some(outlet) = self.outlet(id) {
+                        outlet.end();
                     }
                 }
                 Effect::Finish(id) => {
-                    if let Some(socket) = self.socket(id) {
-                        socket.finish();
+                    if let Some(outlet) = self.outlet(id) {
+                        outlet.finish();
                     }
                 }
                 Effect::Cut(id) => {
-                    if let Some(socket) = self.socket(id) {
-                        socket.cut();
+                    if let Some(outlet) = self.outlet(id) {
+                        outlet.cut();
                     }
                 }
             }
         }
     }
 
-    fn socket(&self, id: ConnectionId) -> Option<Rc<LiveSocket>> {
-        self.sockets.borrow().get(id.index())?.clone()
+    fn outlet(&self, id: ConnectionId) -> Option<Outlet> {
+        self.outlets.borrow().get(id.index())?.clone()
+    }
+
+    /// Takes a client in that watches one event by Server-Sent Events. It is served for as
+    /// long as the answer's body lives.
+    pub(crate) fn stream(self: &Rc<Self>, event: EventId, since: Option<Rev>) -> EventStream<W> {
+        let mailbox = Rc::<Mailbox>::default();
+        let outlet = Outlet::Body(Rc::clone(&mailbox));
+        let id = self.connect(outlet, Subprotocol::Events);
+        let wish = FromClient::Subscribe { event, since };
+        let mut hub = self.hub.borrow_mut();
+        hub.message(id, Ok(wish), Instant::now());
+        drop(hub);
+        self.wake.notify_one();
+        EventStream::new(Rc::clone(self), id, mailbox)
     }
 
     /// Takes a client in and serves it in a task of its own until its connection ends.
@@ -241,7 +257,7 @@ impl<W: Surroundings> Live<W> {
             return;
         };
         let socket = Rc::new(socket);
-        let id = self.connect(&socket, subprotocol);
+        let id = self.connect(Outlet::Socket(Rc::clone(&socket)), subprotocol);
         let mut reader = Some(Reader::default());
         self.feed(id, &mut reader, &mut early.to_vec());
         let mut is_open = true;
@@ -268,21 +284,22 @@ impl<W: Surroundings> Live<W> {
         });
     }
 
-    fn connect(&self, socket: &Rc<LiveSocket>, subprotocol: Subprotocol) -> ConnectionId {
+    fn connect(&self, outlet: Outlet, subprotocol: Subprotocol) -> ConnectionId {
         let id = self.hub.borrow_mut().connect(subprotocol, Instant::now());
-        let mut sockets = self.sockets.borrow_mut();
-        if sockets.len() <= id.index() {
-            sockets.resize(id.index() + 1, None);
+        let mut outlets = self.outlets.borrow_mut();
+        if outlets.len() <= id.index() {
+            outlets.resize(id.index() + 1, None);
         }
-        sockets[id.index()] = Some(Rc::clone(socket));
+        outlets[id.index()] = Some(outlet);
         self.metrics.connections.inc();
         self.metrics.connected.inc();
         id
     }
 
-    fn disconnect(&self, id: ConnectionId) {
+    /// A connection is gone.
+    pub(super) fn disconnect(&self, id: ConnectionId) {
         self.hub.borrow_mut().disconnect(id);
-        self.sockets.borrow_mut()[id.index()] = None;
+        self.outlets.borrow_mut()[id.index()] = None;
         self.metrics.connections.dec();
         self.wake.notify_one();
     }

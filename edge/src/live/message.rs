@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use parterre_domain::wire::live::{FromClient, JSON, MSGPACK, ToClient};
 
+use super::event;
 use super::frame::{self, HEADER_ROOM, Opcode};
 use super::reader::Incoming;
 
@@ -16,6 +17,10 @@ pub(crate) enum Subprotocol {
     Json,
     /// `parterre.v1.msgpack`, binary frames.
     Msgpack,
+    /// Server-Sent Events
+    /// (<https://html.spec.whatwg.org/multipage/server-sent-events.html>), which only the
+    /// edge writes.
+    Events,
 }
 
 impl Subprotocol {
@@ -33,6 +38,7 @@ impl Subprotocol {
         match self {
             Self::Json => JSON,
             Self::Msgpack => MSGPACK,
+            Self::Events => "text/event-stream",
         }
     }
 
@@ -45,6 +51,7 @@ impl Subprotocol {
     pub(crate) fn encode(self, message: &ToClient) -> Bytes {
         let mut buffer = vec![0; HEADER_ROOM];
         match self {
+            Self::Events => event::written(message),
             Self::Json => {
                 serde_json::to_writer(&mut buffer, message).expect("messages can be encoded");
                 frame::seal(Opcode::Text, buffer)
@@ -72,6 +79,7 @@ impl Subprotocol {
                     rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable();
                 FromClient::deserialize(&mut deserializer).map_err(|error| error.to_string())
             }
+            (Self::Events, _) => Err("nothing is said to a stream of events".to_owned()),
             (Self::Json, _) => Err(format!("{JSON} wants text messages")),
             (Self::Msgpack, _) => Err(format!("{MSGPACK} wants binary messages")),
         }

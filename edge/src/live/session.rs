@@ -120,7 +120,11 @@ impl Session {
             strikes: 0,
             allowance: limits::LIVE_BURST,
             closing: Closing::No,
-            peer: Peer::Talks,
+            // Nobody answers a stream's last event.
+            peer: match subprotocol {
+                Subprotocol::Json | Subprotocol::Msgpack => Peer::Talks,
+                Subprotocol::Events => Peer::Closed,
+            },
         }
     }
 

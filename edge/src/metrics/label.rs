@@ -23,6 +23,8 @@ pub enum RouteLabel {
     Tickets,
     /// Events like it.
     Similar,
+    /// What changes of it, up to the answer's head.
+    Stream,
     /// A call that a core answers.
     Forwarded,
     /// Nothing that there is.
@@ -30,7 +32,7 @@ pub enum RouteLabel {
 }
 
 impl RouteLabel {
-    pub(super) const ALL: [(Self, &'static str); 11] = [
+    pub(super) const ALL: [(Self, &'static str); 12] = [
         (Self::Home, "home"),
         (Self::Document, "document"),
         (Self::Keys, "keys"),
@@ -40,6 +42,7 @@ impl RouteLabel {
         (Self::Availability, "availability"),
         (Self::Tickets, "tickets"),
         (Self::Similar, "similar"),
+        (Self::Stream, "stream"),
         (Self::Forwarded, "forwarded"),
         (Self::Unknown, "unknown"),
     ];

@@ -72,6 +72,8 @@ pub struct LongLived;
 
 /// The path that becomes a WebSocket.
 const LIVE_PATH: &str = "/v1/live";
+/// Why a live connection is refused.
+const NO_ROOM: &str = "this edge has no room for another live connection";
 /// How long accepting pauses when the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -293,10 +295,7 @@ impl<S: Site> Shard<S> {
             }
         };
         if site.live().is_full() {
-            return site.bare(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "this edge has no room for another live connection",
-            );
+            return site.bare(StatusCode::SERVICE_UNAVAILABLE, NO_ROOM);
         }
         // The connection itself is its peer's, which may be a proxy of many clients.
         let Some(place) = site.admission().place(caller) else {

@@ -8,22 +8,23 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{Request, Response, StatusCode};
+use http_body_util::Either;
 use hyper::body::Incoming;
 use parterre_gate::admission::Admission;
 use parterre_gate::tls::Tls;
 use tokio::sync::watch;
 
 use parterre_domain::wire::api::EventDetail;
-use parterre_domain::{Counts, EventId, Problem, Rev, Slug, Timestamp};
+use parterre_domain::{Counts, EventId, Problem, Rev, Slug, Timestamp, limits};
 
-use super::Site;
+use super::{LongLived, NO_ROOM, Site};
 use crate::cell::CatchUp;
 use crate::cells::WatchedCell;
 use crate::clock;
 use crate::context::Edge;
 use crate::cors::Cors;
-use crate::http::{Body, bare, refuse, respond};
-use crate::live::{Live, Pace, Snapshot, Source, Surroundings, World};
+use crate::http::{Body, Opens, bare, refuse, respond};
+use crate::live::{EventStream, Live, Pace, Snapshot, Source, Surroundings, World};
 use crate::metrics::LiveMetrics;
 use crate::signals::ShardSignals;
 
@@ -63,22 +64,38 @@ impl EdgeSite {
         let live = Live::new(world, Pace::default(), metrics);
         Self { edge, live }
     }
+
+    /// Gives an answer the body that its client listens to.
+    fn stream(
+        &self,
+        mut response: Response<Body>,
+        opens: Opens,
+    ) -> Response<Either<Body, EventStream<EdgeWorld>>> {
+        if self.live.is_full() {
+            let full = Slug::Busy
+                .problem(NO_ROOM)
+                .retry_after(limits::NO_ROOM_SECONDS);
+            return refuse(&self.edge, &full).map(Either::Left);
+        }
+        response.extensions_mut().insert(LongLived);
+        response.map(|_| Either::Right(self.live.stream(opens.event, opens.since)))
+    }
 }
 
 impl Site for EdgeSite {
     type World = EdgeWorld;
-    type Body = Body;
+    type Body = Either<Body, EventStream<EdgeWorld>>;
 
     fn live(&self) -> &Rc<Live<EdgeWorld>> {
         &self.live
     }
 
-    fn respond(
-        &self,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-    ) -> impl Future<Output = Response<Body>> {
-        respond(&self.edge, request, peer)
+    async fn respond(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Self::Body> {
+        let mut response = respond(&self.edge, request, peer).await;
+        match response.extensions_mut().remove::<Opens>() {
+            None => response.map(Either::Left),
+            Some(opens) => self.stream(response, opens),
+        }
     }
 
     fn admission(&self) -> &Admission {
@@ -93,12 +110,12 @@ impl Site for EdgeSite {
         self.edge.config.tls.as_ref()
     }
 
-    fn refuse(&self, problem: &Problem) -> Response<Body> {
-        refuse(&self.edge, problem)
+    fn refuse(&self, problem: &Problem) -> Response<Self::Body> {
+        refuse(&self.edge, problem).map(Either::Left)
     }
 
-    fn bare(&self, status: StatusCode, detail: &str) -> Response<Body> {
-        bare(status, detail)
+    fn bare(&self, status: StatusCode, detail: &str) -> Response<Self::Body> {
+        bare(status, detail).map(Either::Left)
     }
 }
 

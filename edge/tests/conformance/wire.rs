@@ -319,6 +319,7 @@ fn edge() -> SocketAddr {
                 drain: PATIENCE,
                 feed_delay: Duration::ZERO,
                 tls: None,
+                cors: parterre_edge::cors::Cors::default(),
                 dialer: parterre_gate::dial::Dialer::default(),
                 clients: parterre_gate::admission::Rules::default(),
                 cors: parterre_edge::cors::Cors::default(),

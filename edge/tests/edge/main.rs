@@ -11,3 +11,4 @@ mod reading;
 mod representing;
 mod serving;
 mod stage;
+mod streaming;

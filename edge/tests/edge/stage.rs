@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -87,9 +88,13 @@ impl Edge {
     }
 
     pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Response<Bytes> {
-        let response = self.client.request(request).await.unwrap();
-        let (parts, body) = response.into_parts();
+        let (parts, body) = self.open(request).await.into_parts();
         Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
+    }
+
+    /// An answer whose body is still to come.
+    pub(crate) async fn open(&self, request: Request<Full<Bytes>>) -> Response<Incoming> {
+        self.client.request(request).await.unwrap()
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> http::request::Builder {

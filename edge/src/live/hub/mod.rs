@@ -260,6 +260,11 @@ impl<W: World> Hub<W> {
                     if let Some(connection) = self.connections.get(member) {
                         connection.session.unsubscribe(id);
                         connection.session.error(slug, detail.clone());
+                        if connection.session.subprotocol() == Subprotocol::Events {
+                            // It has nothing else to tell; its client comes back and is
+                            // refused with a status.
+                            connection.session.close(CloseCode::Draining as u16);
+                        }
                     }
                 }
                 self.watches.remove(id);

@@ -6,6 +6,7 @@ use parterre_domain::limits;
 use parterre_domain::wire::live::{CloseCode, CloseReason, ToClient};
 
 use super::{Hub, World};
+use crate::live::event;
 use crate::live::frame::{self, Opcode};
 use crate::live::message::Subprotocol;
 use crate::live::session::Say;
@@ -36,22 +37,24 @@ impl<W: World> Hub<W> {
                 let seconds = self.stale_seconds;
                 subprotocol.encode(&ToClient::Stale { seconds })
             }
-            Say::Close(code) => self.render_close(code),
+            Say::Close(code) => self.render_close(code, subprotocol),
         }
     }
 
-    fn render_close(&mut self, code: u16) -> Bytes {
+    fn render_close(&mut self, code: u16, subprotocol: Subprotocol) -> Bytes {
         if code == CloseCode::Abuse as u16 {
             self.tally.abuse_closes += 1;
         }
-        let reason = CloseReason {
-            reconnect_after_ms: self.random.u32(limits::RECONNECT_AFTER_MS),
-        };
+        let reconnect_after_ms = self.random.u32(limits::RECONNECT_AFTER_MS);
+        if subprotocol == Subprotocol::Events {
+            return event::last(reconnect_after_ms);
+        }
+        let reason = CloseReason { reconnect_after_ms };
         frame::close(code, &serde_json::to_vec(&reason).unwrap_or_default())
     }
 
     fn render_counts(&mut self, all: bool, subprotocol: Subprotocol) -> Bytes {
-        if !all && let Some(frame) = &self.counts.frames[subprotocol as usize] {
+        if !all && let Some(Some(frame)) = self.counts.frames.get(subprotocol as usize) {
             return frame.clone();
         }
         let (rev, events) = self.world.counts(None);

@@ -7,3 +7,4 @@ mod hub;
 mod model;
 mod sockets;
 mod stage;
+mod streams;

@@ -15,7 +15,7 @@ use super::stage::{Client, Stage, until, within};
 use crate::live::hub::Pace;
 
 /// Runs a story on a runtime like a shard's.
-fn story(story: impl Future<Output = ()>) {
+pub(super) fn story(story: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build_local(tokio::runtime::LocalOptions::default())
@@ -23,7 +23,7 @@ fn story(story: impl Future<Output = ()>) {
         .block_on(story);
 }
 
-fn quick() -> Pace {
+pub(super) fn quick() -> Pace {
     Pace {
         pulse: Duration::from_millis(5),
         ..Pace::default()
