@@ -322,7 +322,6 @@ fn edge() -> SocketAddr {
                 cors: parterre_edge::cors::Cors::default(),
                 dialer: parterre_gate::dial::Dialer::default(),
                 clients: parterre_gate::admission::Rules::default(),
-                cors: parterre_edge::cors::Cors::default(),
             };
             let edge = Edge::new(config, runtime.handle().clone()).unwrap();
             let listeners = shard::bind(any, 2).unwrap();
