@@ -2,6 +2,7 @@
 
 mod site;
 
+use parterre_core::clock::Clock;
 use parterre_core::config::StoreConfig;
 use serde_json::{Value, json};
 use site::{World, config, row};
@@ -10,9 +11,8 @@ const WINDOW: &str = "/admin/v1/creation-window";
 
 /// A window of one hour that begins in two or three.
 fn closed_now() -> Value {
-    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
-    let hour = now.as_secs() / 3_600 % 24;
-    let at = |hour: u64| format!("{:02}:00", hour % 24);
+    let hour = Clock::Wall.now().as_millis() / 3_600_000 % 24;
+    let at = |hour: i64| format!("{:02}:00", hour % 24);
     json!({"mode": "daily", "from": at(hour + 3), "to": at(hour + 4), "tz": "UTC"})
 }
 
