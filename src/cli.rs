@@ -177,7 +177,7 @@ pub(crate) enum Admin {
 #[derive(Debug, Args)]
 pub(crate) struct Epoch {
     /// Says that a new one is wanted.
-    #[arg(long, required = true)]
+    #[arg(long, env = "PARTERRE_NEW", required = true)]
     pub(crate) new: bool,
     /// Which store: embedded:DIR. It must not be open elsewhere.
     #[arg(long, env = "PARTERRE_STORE", value_parser = store)]

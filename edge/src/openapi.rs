@@ -40,8 +40,7 @@ pub(crate) static DOCUMENT: LazyLock<Bytes> =
 /// The table.
 pub(crate) fn document() -> Document {
     let document = Document::new("Parterre", ABOUT);
-    let operations = lists()
-        .into_iter()
+    let operations = std::iter::once(programme())
         .chain(one_event())
         .chain(live())
         .chain(reserving())
@@ -53,11 +52,11 @@ pub(crate) fn document() -> Document {
     })
 }
 
-fn lists() -> [Operation; 2] {
+fn programme() -> Operation {
     let limit = page(limits::EVENTS_PER_PAGE, limits::DEFAULT_EVENTS_PER_PAGE);
     let name = json!({"type": "string", "maxLength": limits::NAME_CHARS});
     let time = json!({"type": "string", "format": "date-time"});
-    [Operation::get(
+    Operation::get(
         "/v1/events",
         "listEvents",
         "Lists published events, soonest first.",
@@ -75,7 +74,7 @@ fn lists() -> [Operation; 2] {
         name,
         "Each word begins a word of title, venue, city or category.",
     )
-    .query("limit", limit.clone(), "Events in a page.")
+    .query("limit", limit, "Events in a page.")
     .query(
         "cursor",
         json!({"type": "string", "pattern": EVENT_CURSOR}),
@@ -83,18 +82,7 @@ fn lists() -> [Operation; 2] {
     )
     .answers::<EventList>(200, "A page of events.", READ)
     .cached::<EventList>(READ)
-    .refuses(&[Slug::Malformed]),
-Operation::get(
-            "/v1/events/{id}/similar",
-            "listSimilarEvents",
-            "Lists events like this one: the same category or city, near in date, free tickets first.",
-        )
-        .id("The event.")
-        .query("limit", limit, "Events in the list.")
-        .answers::<EventList>(200, "Events, the most alike first.", READ)
-        .cached::<EventList>(READ)
-        .refuses(&[Slug::Malformed]),
-]
+    .refuses(&[Slug::Malformed])
 }
 
 fn one_event() -> [Operation; 5] {
@@ -150,7 +138,7 @@ fn one_event() -> [Operation; 5] {
         .refuses(&[Slug::Malformed]),
         Operation::get(
             "/v1/events/{id}/similar",
-            "listSimilar",
+            "listSimilarEvents",
             "Lists events of the same category or in the same city: free tickets first, then the nearest in date.",
         )
         .id("The event.")
@@ -422,6 +410,7 @@ mod tests {
         let document = document();
         let names: BTreeSet<_> = document.operations().iter().map(|one| one.id).collect();
         assert_eq!(names.len(), document.operations().len());
+        assert_eq!(written().len(), names.len(), "a call is described twice");
         let text = document.render().to_string();
         for link in text.split(r#""operationId":""#).skip(1) {
             let name = link.split('"').next().unwrap_or_default();
