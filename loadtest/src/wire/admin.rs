@@ -8,7 +8,7 @@ use parterre_domain::{About, EventId};
 use serde::{Deserialize, Serialize};
 
 use super::reply::typed;
-use super::{Call, Client, Failure, Origin, Reply};
+use super::{Answer, Broken, Call, Client, Failure, Origin, Reply};
 
 /// An administrator's side of one core.
 #[derive(Debug)]
@@ -149,14 +149,22 @@ impl Admin {
         self.send(Call::post(path, body), expected).await
     }
 
+    /// A call that has no name here, with the administrator's token.
+    ///
+    /// # Errors
+    ///
+    /// When no whole answer came.
+    pub async fn call(&mut self, call: Call) -> Result<Answer, Broken> {
+        self.client.send(&call.bearer(&self.token)).await
+    }
+
     async fn send<T: serde::de::DeserializeOwned>(
         &mut self,
         call: Call,
         expected: u16,
     ) -> Result<T, Failure> {
         let name = call.name();
-        let call = call.bearer(&self.token);
-        let reply: Reply<T> = typed(&self.client.send(&call).await?, expected);
+        let reply: Reply<T> = typed(&self.call(call).await?, expected);
         reply?.map_err(|refused| {
             let problem = refused.problem;
             Failure::Odd(format!("{name}: {}: {}", problem.title, problem.detail))

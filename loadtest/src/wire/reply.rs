@@ -47,6 +47,26 @@ impl Refused {
     }
 }
 
+impl Answer {
+    /// The JSON body of an answer that has this status, or the refusal.
+    ///
+    /// # Errors
+    ///
+    /// When it is neither.
+    pub fn read<T: DeserializeOwned>(&self, expected: u16) -> Reply<T> {
+        typed(self, expected)
+    }
+
+    /// The refusal that it is; none when it is a success or a 304.
+    ///
+    /// # Errors
+    ///
+    /// When it is a refusal that API.md doesn't allow.
+    pub fn refusal(&self) -> Result<Option<Refused>, Failure> {
+        refused(self)
+    }
+}
+
 /// The refusal in an answer; none when the answer is a success or a 304.
 pub(super) fn refused(answer: &Answer) -> Result<Option<Refused>, Failure> {
     if answer.status.is_success() || answer.status.is_redirection() {
