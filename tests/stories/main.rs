@@ -10,20 +10,38 @@
 //!   the long form.
 //! - `PARTERRE_TEST_OUTAGE_SECONDS`: how long [`outage`] leaves the edge without its
 //!   core; 4 by default, 30 is the long form.
+//! - `PARTERRE_TEST_PUT_OFF`: 1 for [`put_off`] to wait until a creation window opens,
+//!   which takes up to 70 s; 0 by default.
 //! - `PARTERRE_TEST_SLOW`: how many slow clients [`slow`] brings; 200 by default.
 //! - `PARTERRE_TEST_SEED`: where the randomness begins; 1 by default.
 
+mod best;
 mod buying;
+mod cancelling;
+mod catalog;
 mod cold;
 mod contract;
 mod crash;
 mod crowd;
 mod drain;
 mod encrypted;
+mod late_money;
+mod logging;
+mod opening;
 mod operating;
 mod outage;
+mod programme;
+mod put_off;
 mod race;
+mod refunding;
+mod repeating;
+mod representations;
 mod restore;
+mod resuming;
 mod slow;
+mod status;
 mod story;
 mod strangers;
+mod streaming;
+mod subscribing;
+mod webhooks;

@@ -1,8 +1,10 @@
 //! Somebody who buys, and expects to be served.
 
-use parterre_domain::wire::api::{Availability, BestWish, Reservation, ReserveRequest};
+use parterre_domain::wire::api::{
+    Availability, BestWish, CheckoutAnswer, EventDetail, Reservation, ReserveRequest,
+};
 use parterre_domain::{EventId, ReservationState, TicketId};
-use parterre_loadtest::wire::{Failure, Origin, Refused, Reserved, Shop};
+use parterre_loadtest::wire::{Answer, Call, Failure, Origin, Refused, Reserved, Shop};
 
 use super::{SOON, until};
 
@@ -22,6 +24,12 @@ impl Buyer {
     pub(crate) async fn looks(&mut self, event: EventId) -> Availability {
         let reply = self.shop.availability(event).await;
         reply.expect("an answer").expect("the availability")
+    }
+
+    /// What the edge says of an event.
+    pub(crate) async fn reads_about(&mut self, event: EventId) -> EventDetail {
+        let reply = self.shop.event(event).await;
+        reply.expect("an answer").expect("the event")
     }
 
     /// Waits until the edge shows an event: it was published at a core.
@@ -57,6 +65,15 @@ impl Buyer {
             section: None,
             together: true,
         };
+        self.tries_wish(event, best).await
+    }
+
+    /// Tries to reserve the best that fit a wish.
+    pub(crate) async fn tries_wish(
+        &mut self,
+        event: EventId,
+        best: BestWish,
+    ) -> Result<Reserved, Refused> {
         let wish = ReserveRequest {
             tickets: None,
             best: Some(best),
@@ -78,13 +95,41 @@ impl Buyer {
         reserved.unwrap_or_else(|refused| panic!("{tickets:?} of {event}: {refused:?}"))
     }
 
-    /// Checks out and pays at the sandbox's page.
-    pub(crate) async fn pays(&mut self, reserved: &Reserved, behave: &str) {
+    /// Gives a reservation back.
+    pub(crate) async fn releases(&mut self, reserved: &Reserved) {
+        let id = reserved.reservation.id;
+        let released = self.shop.release(id, &reserved.token).await;
+        released.expect("an answer").expect("a release");
+    }
+
+    /// Tries to begin to pay.
+    pub(crate) async fn tries_to_check_out(
+        &mut self,
+        reserved: &Reserved,
+    ) -> Result<CheckoutAnswer, Refused> {
         let id = reserved.reservation.id;
         let checkout = self.shop.checkout(id, &reserved.token).await;
-        let checkout = checkout.expect("an answer").expect("a checkout");
+        checkout.expect("an answer")
+    }
+
+    /// Begins to pay.
+    pub(crate) async fn checks_out(&mut self, reserved: &Reserved) -> CheckoutAnswer {
+        let checkout = self.tries_to_check_out(reserved).await;
+        checkout.unwrap_or_else(|refused| panic!("{}: {refused:?}", reserved.reservation.id))
+    }
+
+    /// Checks out and pays at the sandbox's page.
+    pub(crate) async fn pays(&mut self, reserved: &Reserved, behave: &str) {
+        let checkout = self.checks_out(reserved).await;
         let paid = self.shop.pay(&checkout.redirect_url, behave).await;
+        let id = reserved.reservation.id;
         assert_eq!(paid.expect("an answer").state, "paid", "{id}");
+    }
+
+    /// Makes any call.
+    pub(crate) async fn calls(&mut self, call: &Call) -> Answer {
+        let answer = self.shop.client().send(call).await;
+        answer.unwrap_or_else(|broken| panic!("{}: {broken}", call.name()))
     }
 
     /// How a reservation stands.

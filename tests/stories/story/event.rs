@@ -29,24 +29,38 @@ pub(crate) fn about(title: &str) -> About {
 
 /// Publishes an event in one hall with rows of twenty.
 pub(crate) async fn hall(admin: &mut Admin, about: &About, tickets: u32) -> EventDetail {
-    let ticket = |at: u32| NewTicket {
-        section: "Hall".to_owned(),
-        row: (at / 20 + 1).to_string(),
-        seat: (at % 20 + 1).to_string(),
-        tier: "all".to_owned(),
+    let published = admin.publish(about, &rows_of_twenty(tickets)).await;
+    published.expect("an event on sale")
+}
+
+/// Tickets in one hall with rows of twenty.
+pub(crate) fn rows_of_twenty(tickets: u32) -> TicketsUpload {
+    let ticket = |at: u32| ticket("Hall", at / 20 + 1, at % 20 + 1, "all");
+    TicketsUpload {
+        tiers: vec![tier("all", 4_200)],
+        tickets: (0..tickets).map(ticket).collect(),
+    }
+}
+
+/// One ticket without a place on a plan.
+pub(crate) fn ticket(section: &str, row: u32, seat: u32, tier: &str) -> NewTicket {
+    NewTicket {
+        section: section.to_owned(),
+        row: row.to_string(),
+        seat: seat.to_string(),
+        tier: tier.to_owned(),
         x: None,
         y: None,
-    };
-    let upload = TicketsUpload {
-        tiers: vec![Tier {
-            id: "all".to_owned(),
-            name: "All".to_owned(),
-            price: Money(4_200),
-        }],
-        tickets: (0..tickets).map(ticket).collect(),
-    };
-    let published = admin.publish(about, &upload).await;
-    published.expect("an event on sale")
+    }
+}
+
+/// A price class; its price is in minor units.
+pub(crate) fn tier(id: &str, price: i64) -> Tier {
+    Tier {
+        id: id.to_owned(),
+        name: id.to_owned(),
+        price: Money(price),
+    }
 }
 
 /// Publishes the real plan of a race track, 8,897 tickets in 4 stands.

@@ -1,22 +1,30 @@
 //! The small language that the stories are told in: processes, buyers, watchers, events
 //! and metrics. Whatever goes wrong in it panics with what a person needs to know.
 
+mod administrator;
 mod buyer;
+mod client;
 mod event;
 mod metrics;
+mod notice;
 mod process;
 mod prometheus;
 mod servers;
+mod stream;
 mod watcher;
 
 use std::time::{Duration, Instant};
 
+pub(crate) use administrator::Administrator;
 pub(crate) use buyer::Buyer;
-pub(crate) use event::{about, bowl, hall, race_track};
+pub(crate) use client::Client;
+pub(crate) use event::{about, bowl, hall, race_track, rows_of_twenty, ticket, tier};
 pub(crate) use metrics::Metrics;
+pub(crate) use notice::Notice;
 pub(crate) use process::{Process, free_address, parterre};
 pub(crate) use prometheus::{Prometheus, tool};
-pub(crate) use servers::{Cluster, Edge, Standalone};
+pub(crate) use servers::{Cluster, Edge, Plan, Standalone, token_hash};
+pub(crate) use stream::Stream;
 pub(crate) use watcher::Watcher;
 
 /// How long anything may take that should be quick, on a machine that is busy.

@@ -37,9 +37,20 @@ impl Process {
         ops: SocketAddr,
         log: &Path,
     ) -> Result<Self, ExitStatus> {
+        Self::start_in(&[], arguments, ops, log)
+    }
+
+    /// The same with variables of its environment.
+    pub(crate) fn start_in(
+        environment: &[(String, String)],
+        arguments: &[&str],
+        ops: SocketAddr,
+        log: &Path,
+    ) -> Result<Self, ExitStatus> {
         let file = File::options().create(true).append(true).open(log);
         let file = file.expect("a log that can be written");
         let mut child = command(arguments)
+            .envs(environment.iter().cloned())
             .stdout(file.try_clone().expect("a second handle of the log"))
             .stderr(file)
             .stdin(Stdio::null())
@@ -124,9 +135,14 @@ impl Process {
         (status, began.elapsed())
     }
 
+    /// Everything that it said.
+    pub(crate) fn whole_log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     /// The end of what it said.
     pub(crate) fn log(&self) -> String {
-        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let text = self.whole_log();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(30)..].join("\n")
     }

@@ -31,6 +31,16 @@ pub(crate) struct Cluster {
     address: SocketAddr,
     ops: SocketAddr,
     folder: TempDir,
+    plan: Plan,
+}
+
+/// What is unusual about a cluster.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan {
+    /// Further flags of the core.
+    pub(crate) core_flags: Vec<String>,
+    /// The environment of the core and of every edge.
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 /// `parterre edge` beside a core.
@@ -121,17 +131,39 @@ impl Standalone {
 impl Cluster {
     /// A core that is ready.
     pub(crate) async fn start() -> Self {
+        Self::planned(Plan::default()).await
+    }
+
+    /// A core that names an edge's address in every URL that it makes, and that edge: a
+    /// payment provider's calls come in by it.
+    pub(crate) async fn with_front(plan: Plan) -> (Self, Edge) {
+        for _ in 0..TRIES {
+            let front = free_address();
+            let mut plan = plan.clone();
+            let url = ["--public-url".to_owned(), format!("http://{front}")];
+            plan.core_flags.extend(url);
+            let cluster = Self::planned(plan).await;
+            if let Some(edge) = cluster.edge_at(front, &[]).await {
+                return (cluster, edge);
+            }
+        }
+        panic!("an edge at an address that was free doesn't start");
+    }
+
+    /// A core with something unusual about it that is ready.
+    pub(crate) async fn planned(plan: Plan) -> Self {
         let folder = TempDir::new().expect("a folder");
         std::fs::write(folder.path().join("cluster-secret"), SECRET).expect("a file");
         std::fs::write(folder.path().join("signing-key"), SIGNING_KEY).expect("a file");
         for _ in 0..TRIES {
             let [address, ops] = [free_address(), free_address()];
-            if let Ok(core) = Self::launch(folder.path(), address, ops) {
+            if let Ok(core) = Self::launch(folder.path(), address, ops, &plan) {
                 let mut cluster = Self {
                     core,
                     address,
                     ops,
                     folder,
+                    plan,
                 };
                 cluster.core.ready().await;
                 return cluster;
@@ -147,7 +179,7 @@ impl Cluster {
 
     /// Starts the core again at the same address, without waiting until it is ready.
     pub(crate) fn restart(&mut self) {
-        self.core = Self::launch(self.folder.path(), self.address, self.ops)
+        self.core = Self::launch(self.folder.path(), self.address, self.ops, &self.plan)
             .unwrap_or_else(|status| panic!("the core ended with {status}"));
     }
 
@@ -155,58 +187,72 @@ impl Cluster {
         folder: &Path,
         address: SocketAddr,
         ops: SocketAddr,
+        plan: &Plan,
     ) -> Result<Process, std::process::ExitStatus> {
-        let hash: String = Sha256::digest(TOKEN)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let arguments = [
+        let store = format!("embedded:{}", folder.join("store").display());
+        let (listen, ops_listen) = (address.to_string(), ops.to_string());
+        let signing_key = folder.join("signing-key").display().to_string();
+        let (secret, token) = (secret(folder), token_hash("stories", TOKEN));
+        let mut arguments = vec![
             "core",
             "--store",
-            &format!("embedded:{}", folder.join("store").display()),
+            &store,
             "--listen",
-            &address.to_string(),
+            &listen,
             "--ops-listen",
-            &ops.to_string(),
+            &ops_listen,
             "--payments",
             "sandbox",
             "--cluster-secret-file",
-            &secret(folder),
+            &secret,
             "--signing-key-file",
-            &folder.join("signing-key").display().to_string(),
+            &signing_key,
             "--admin-token-hash",
-            &format!("stories:{hash}"),
+            &token,
         ];
-        Process::start(&arguments, ops, &log(folder, "core"))
+        arguments.extend(plan.core_flags.iter().map(String::as_str));
+        Process::start_in(&plan.environment, &arguments, ops, &log(folder, "core"))
     }
 
     /// An edge beside this core that is ready, with further flags.
     pub(crate) async fn edge(&self, flags: &[&str]) -> Edge {
         for _ in 0..TRIES {
-            let [address, ops] = [free_address(), free_address()];
-            let (listen, ops_listen) = (address.to_string(), ops.to_string());
-            let core = format!("http://{}", self.address);
-            let secret = secret(self.folder.path());
-            let mut arguments = vec![
-                "edge",
-                "--core",
-                &core,
-                "--listen",
-                &listen,
-                "--ops-listen",
-                &ops_listen,
-                "--cluster-secret-file",
-                &secret,
-            ];
-            arguments.extend(flags);
-            let log = log(self.folder.path(), &format!("edge-{}", address.port()));
-            if let Ok(process) = Process::start(&arguments, ops, &log) {
-                let mut edge = Edge { process, address };
-                edge.process.ready().await;
+            if let Some(edge) = self.edge_at(free_address(), flags).await {
                 return edge;
             }
         }
         panic!("an edge with {flags:?} doesn't start");
+    }
+
+    /// The same at an address; none when that is taken.
+    async fn edge_at(&self, address: SocketAddr, flags: &[&str]) -> Option<Edge> {
+        let ops = free_address();
+        let (listen, ops_listen) = (address.to_string(), ops.to_string());
+        let core = format!("http://{}", self.address);
+        let secret = secret(self.folder.path());
+        let mut arguments = vec![
+            "edge",
+            "--core",
+            &core,
+            "--listen",
+            &listen,
+            "--ops-listen",
+            &ops_listen,
+            "--cluster-secret-file",
+            &secret,
+        ];
+        arguments.extend(flags);
+        let log = log(self.folder.path(), &format!("edge-{}", address.port()));
+        let environment = &self.plan.environment;
+        let process = Process::start_in(environment, &arguments, ops, &log).ok()?;
+        let mut edge = Edge { process, address };
+        edge.process.ready().await;
+        Some(edge)
+    }
+
+    /// The secret that core and edges share.
+    pub(crate) fn secret(&self) -> &'static str {
+        SECRET
     }
 
     pub(crate) fn origin(&self) -> Origin {
@@ -234,6 +280,13 @@ impl Edge {
     pub(crate) async fn metrics(&self) -> Metrics {
         Metrics::of(&self.process).await
     }
+}
+
+/// What `--admin-token-hash` takes.
+pub(crate) fn token_hash(name: &str, token: &str) -> String {
+    let digest = Sha256::digest(token);
+    let hash: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{name}:{hash}")
 }
 
 fn secret(folder: &Path) -> String {

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use parterre_domain::wire::api::EventDetail;
 use parterre_domain::wire::live::{CloseReason, ToClient};
-use parterre_domain::{EventId, Rev, TicketId, TicketState};
+use parterre_domain::{EventId, Rev, TicketId, TicketState, Timestamp};
 use parterre_loadtest::fold::{Fold, Wrong};
 use parterre_loadtest::wire::{Heard, Live, Origin};
 use tokio::task::JoinHandle;
@@ -27,6 +28,8 @@ pub(crate) struct Seen {
     pub(crate) said: Vec<&'static str>,
     pub(crate) deltas: usize,
     pub(crate) snapshots: usize,
+    /// Each detail, and when it was heard.
+    pub(crate) details: Vec<(Timestamp, EventDetail)>,
     /// How the connection ended: a close code and its reason, or what broke.
     pub(crate) ended: Option<Result<(u16, Option<CloseReason>), String>>,
 }
@@ -39,7 +42,12 @@ impl Watcher {
 
     /// The same, as somebody who has the event's states already.
     pub(crate) async fn since(edge: &Origin, event: EventId, fold: Option<Fold>) -> Self {
-        let mut live = Live::connect(edge).await.expect("a live connection");
+        let live = Live::connect(edge).await.expect("a live connection");
+        Self::over(live, event, fold).await
+    }
+
+    /// Subscribes to an event by a connection.
+    pub(crate) async fn over(mut live: Live, event: EventId, fold: Option<Fold>) -> Self {
         let since = fold.as_ref().map(Fold::rev);
         live.subscribe(event, since).await.expect("a subscription");
         let seen = Arc::new(Mutex::new(Seen {
@@ -144,7 +152,10 @@ impl Seen {
                 fold.apply(from, rev, counts, &changes)
             }
             ToClient::Resumed { .. } => self.said("resumed"),
-            ToClient::Event { .. } => self.said("event"),
+            ToClient::Event { detail, .. } => {
+                self.details.push((parterre_loadtest::now(), *detail));
+                self.said("event")
+            }
             ToClient::Counts { .. } => self.said("counts"),
             ToClient::Heartbeat { .. } => self.said("heartbeat"),
             ToClient::Stale { .. } => self.said("stale"),
