@@ -1,5 +1,6 @@
 //! Watchers that others have written: Python's websockets, npm's ws, a browser. Each
-//! subscribes, gets a snapshot, sees somebody reserve, and says goodbye.
+//! subscribes, gets a snapshot, sees somebody reserve, and says goodbye; in text frames,
+//! in binary frames, and the browser by an `EventSource` too.
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
@@ -7,54 +8,39 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use parterre_domain::EventId;
+use parterre_domain::wire::live::{FromClient, JSON, MSGPACK, ToClient};
+use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::story::{Buyer, Standalone, about, hall, tool};
+use crate::story::{Buyer, Cluster, Edge, about, hall, tool};
 
 /// How long a stranger may take for anything: a browser's first start takes long.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Enough that two of them weigh less than all.
+const TICKETS: u32 = 80;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pythons_websockets_follows_an_event() {
-    let Some(python) = tool("python3") else {
-        return;
-    };
-    let has = Command::new(&python)
-        .args(["-c", "import websockets"])
-        .output();
-    if !has.expect("python can be run").status.success() {
-        println!("skipped: python's websockets is missing");
-        return;
+    for subprotocol in [JSON, MSGPACK] {
+        let Some(command) = python() else { return };
+        let scene = Scene::set().await;
+        let stranger = Stranger::printing(command, &scene, subprotocol);
+        scene.plays(stranger, subprotocol).await;
     }
-    let scene = Scene::set().await;
-    let mut command = Command::new(python);
-    command.arg(script("client.py"));
-    let stranger = Stranger::printing(command, &scene);
-    scene.plays(stranger).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn npms_ws_follows_an_event() {
-    let (Some(node), Some(npm)) = (tool("node"), tool("npm")) else {
-        return;
-    };
-    let root = Command::new(npm).args(["root", "--global"]).output();
-    let root = String::from_utf8(root.expect("npm can be run").stdout).expect("text");
-    if !Path::new(root.trim()).join("ws").exists() {
-        println!("skipped: npm's ws is missing");
-        return;
+    for subprotocol in [JSON, MSGPACK] {
+        let Some(command) = node() else { return };
+        let scene = Scene::set().await;
+        let stranger = Stranger::printing(command, &scene, subprotocol);
+        scene.plays(stranger, subprotocol).await;
     }
-    let scene = Scene::set().await;
-    let mut command = Command::new(node);
-    command
-        .arg(script("client.cjs"))
-        .env("NODE_PATH", root.trim());
-    let stranger = Stranger::printing(command, &scene);
-    scene.plays(stranger).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -62,39 +48,148 @@ async fn a_browser_follows_an_event() {
     let Some(chromium) = tool("chromium") else {
         return;
     };
-    let scene = Scene::set().await;
-    let stranger = Stranger::browsing(chromium, &scene).await;
-    scene.plays(stranger).await;
+    for subprotocol in [JSON, MSGPACK] {
+        let mut scene = Scene::set().await;
+        let page = scene.page("page.html", subprotocol);
+        let stranger = Stranger::browsing(&chromium, &mut scene, page);
+        scene.plays(stranger, subprotocol).await;
+    }
 }
 
-/// A server with an event that a stranger will watch.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_browsers_event_source_follows_an_event_from_a_page_of_another_origin() {
+    let Some(chromium) = tool("chromium") else {
+        return;
+    };
+    let mut scene = Scene::set().await;
+    let page = scene.page("stream.html", "");
+    let mut stranger = Stranger::browsing(&chromium, &mut scene, page);
+    assert_eq!(stranger.tells().await, all_free());
+    let reserved = scene.somebody_reserves().await;
+    assert_eq!(stranger.tells().await, format!("delta [2, 5] {reserved}"));
+    assert_eq!(stranger.tells().await, "closed 2");
+}
+
+/// Python with a script; none when it lacks what the script needs.
+fn python() -> Option<Command> {
+    let python = tool("python3")?;
+    let has = Command::new(&python)
+        .args(["-c", "import websockets"])
+        .output();
+    if !has.expect("python can be run").status.success() {
+        println!("skipped: python's websockets is missing");
+        return None;
+    }
+    let mut command = Command::new(python);
+    command.arg(script("client.py"));
+    Some(command)
+}
+
+/// Node with a script; none when it lacks what the script needs.
+fn node() -> Option<Command> {
+    let (node, npm) = (tool("node")?, tool("npm")?);
+    let root = Command::new(npm).args(["root", "--global"]).output();
+    let root = String::from_utf8(root.expect("npm can be run").stdout).expect("text");
+    if !Path::new(root.trim()).join("ws").exists() {
+        println!("skipped: npm's ws is missing");
+        return None;
+    }
+    let mut command = Command::new(node);
+    command
+        .arg(script("client.cjs"))
+        .env("NODE_PATH", root.trim());
+    Some(command)
+}
+
+/// An edge with an event that a stranger will watch, and where a browser gets its page.
 struct Scene {
-    server: Standalone,
+    edge: Edge,
     event: EventId,
+    pages: Option<std::net::TcpListener>,
+    _cluster: Cluster,
 }
 
 impl Scene {
     async fn set() -> Self {
-        let server = Standalone::start().await;
-        let event = hall(&mut server.admin(), &about("Seen by Strangers"), 8).await;
+        let pages = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let origin = format!("http://{}", pages.local_addr().expect("its address"));
+        let cluster = Cluster::start().await;
+        let edge = cluster.edge(&["--cors-origin", &origin]).await;
+        let event = hall(&mut cluster.admin(), &about("Seen by Strangers"), TICKETS).await;
         let event = event.summary.id;
-        Buyer::at(server.edge()).finds(event).await;
-        Self { server, event }
+        Buyer::at(edge.origin()).finds(event).await;
+        Self {
+            edge,
+            event,
+            pages: Some(pages),
+            _cluster: cluster,
+        }
     }
 
     fn url(&self) -> String {
-        self.server.edge().to_string().replace("http://", "ws://") + "/v1/live"
+        self.edge.origin().to_string().replace("http://", "ws://") + "/v1/live"
     }
 
-    async fn plays(self, mut stranger: Stranger) {
-        assert_eq!(stranger.tells().await, "parterre.v1.json");
-        assert_eq!(stranger.tells().await, "snapshot ffffffff");
-        Buyer::at(self.server.edge())
-            .reserves(self.event, &[2, 5])
-            .await;
-        assert_eq!(stranger.tells().await, "delta [2, 5]");
+    /// A page for this event.
+    fn page(&self, name: &str, subprotocol: &str) -> String {
+        let page = std::fs::read_to_string(script(name)).expect("the page");
+        let page = page.replace("ORIGIN", &self.edge.origin().to_string());
+        let page = page.replace("URL", &self.url());
+        let page = page.replace("SUBPROTOCOL", subprotocol);
+        let page = page.replace("PACKED", &packed(self.event));
+        page.replace("EVENT", &self.event.to_string())
+    }
+
+    /// Somebody reserves two tickets; the rev that everybody then is at.
+    async fn somebody_reserves(&self) -> String {
+        let mut buyer = Buyer::at(self.edge.origin());
+        let reserved = buyer.reserves(self.event, &[2, 5]).await;
+        reserved.rev.to_string()
+    }
+
+    async fn plays(self, mut stranger: Stranger, subprotocol: &str) {
+        assert_eq!(stranger.tells().await, subprotocol);
+        assert_eq!(plain(&stranger.tells().await), all_free());
+        self.somebody_reserves().await;
+        assert_eq!(plain(&stranger.tells().await), "delta [2, 5]");
         assert_eq!(stranger.tells().await, "pong");
         assert_eq!(stranger.tells().await, "closed 1000");
+    }
+}
+
+fn all_free() -> String {
+    format!("snapshot {}", "f".repeat(80))
+}
+
+/// A subscription in MessagePack, as hexadecimal digits: a stranger may lack a library
+/// for it.
+fn packed(event: EventId) -> String {
+    let mut bytes = Vec::new();
+    let mut serializer = rmp_serde::Serializer::new(&mut bytes)
+        .with_struct_map()
+        .with_human_readable();
+    let subscribe = FromClient::Subscribe { event, since: None };
+    subscribe.serialize(&mut serializer).expect("a message");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a stranger tells of a message; of a binary one it tells the bytes.
+fn plain(told: &str) -> String {
+    let Some(hex) = told.strip_prefix("frame ") else {
+        return told.to_owned();
+    };
+    let digits: Vec<char> = hex.chars().collect();
+    let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16);
+    let bytes: Result<Vec<u8>, _> = digits.chunks(2).map(byte).collect();
+    let bytes = bytes.expect("hexadecimal digits");
+    let mut deserializer = rmp_serde::Deserializer::from_read_ref(&bytes[..]).with_human_readable();
+    match ToClient::deserialize(&mut deserializer).expect("a message") {
+        ToClient::Snapshot { states, .. } => format!("snapshot {states}"),
+        ToClient::Delta { changes, .. } => {
+            let ids: Vec<u32> = changes.p.iter().map(|ticket| ticket.0).collect();
+            format!("delta {ids:?}")
+        }
+        other => panic!("neither a snapshot nor a delta: {other:?}"),
     }
 }
 
@@ -107,9 +202,10 @@ struct Stranger {
 
 impl Stranger {
     /// A script that prints what it sees.
-    fn printing(mut command: Command, scene: &Scene) -> Self {
+    fn printing(mut command: Command, scene: &Scene, subprotocol: &str) -> Self {
+        let packed = packed(scene.event);
         let mut child = command
-            .args([scene.url(), scene.event.to_string()])
+            .args([&scene.url(), &scene.event.to_string(), subprotocol, &packed])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -131,12 +227,11 @@ impl Stranger {
     }
 
     /// A browser with a page that tells the server it came from what it sees.
-    async fn browsing(chromium: PathBuf, scene: &Scene) -> Self {
-        let page = std::fs::read_to_string(script("page.html")).expect("the page");
-        let page = page.replace("URL", &scene.url());
-        let page = page.replace("EVENT", &scene.event.to_string());
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("its address");
+    fn browsing(chromium: &Path, scene: &mut Scene, page: String) -> Self {
+        let pages = scene.pages.take().expect("one browser");
+        let address = pages.local_addr().expect("its address");
+        pages.set_nonblocking(true).expect("a socket");
+        let listener = TcpListener::from_std(pages).expect("a socket");
         let (tell, told) = mpsc::channel(16);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {

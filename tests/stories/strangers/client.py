@@ -1,4 +1,6 @@
-"""A watcher by Python's websockets: URL, event. Prints each message that matters."""
+"""A watcher by Python's websockets: URL, event, subprotocol, the subscription in
+MessagePack as hexadecimal digits. Prints each message that matters; a binary one as
+hexadecimal digits, for whoever can read it."""
 
 import asyncio
 import json
@@ -7,17 +9,27 @@ import sys
 import websockets
 
 
-async def main(url, event):
-    protocols = ["parterre.v1.json"]
-    async with websockets.connect(url, subprotocols=protocols) as socket:
+def read(frame):
+    """A message's op, and what is to be said of it."""
+    if isinstance(frame, bytes):
+        ops = [op for op in ("snapshot", "delta") if op.encode() in frame]
+        return (ops or [None])[0], "frame " + frame.hex()
+    message = json.loads(frame)
+    said = message.get("states") or message.get("changes", {}).get("p")
+    return message["op"], f"{message['op']} {said}"
+
+
+async def main(url, event, subprotocol, packed):
+    async with websockets.connect(url, subprotocols=[subprotocol]) as socket:
         print(socket.subprotocol, flush=True)
-        await socket.send(json.dumps({"op": "subscribe", "event": event}))
+        subscribe = json.dumps({"op": "subscribe", "event": event})
+        await socket.send(bytes.fromhex(packed) if "msgpack" in subprotocol else subscribe)
         seen = set()
         while "delta" not in seen:
-            message = json.loads(await socket.recv())
-            if message["op"] in ("snapshot", "delta") and message["op"] not in seen:
-                seen.add(message["op"])
-                print(message["op"], message.get("states") or message["changes"]["p"], flush=True)
+            op, said = read(await socket.recv())
+            if op in ("snapshot", "delta") and op not in seen:
+                seen.add(op)
+                print(said, flush=True)
         await (await socket.ping(b"are you there"))
         print("pong", flush=True)
     print("closed", socket.close_code, flush=True)
