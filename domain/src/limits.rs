@@ -92,6 +92,10 @@ pub const CATCH_UP_BYTES: usize = 4 << 20;
 pub const CATCH_UP_READS: usize = 4;
 /// Entries of a range that are read at once.
 pub const ROWS_PER_READ: usize = 10_000;
+/// Hexadecimal digits of a cursor that names a key.
+pub const CURSOR_DIGITS: usize = 1_022;
+/// Bytes of the embedded store that are kept in memory.
+pub const STORE_CACHE_BYTES: usize = 256 << 20;
 /// How often a plan of best available tickets is remade after losing a race.
 pub const REPLANS: usize = 3;
 
@@ -105,6 +109,14 @@ pub const TICKETS_AT_ANY_HOUR: usize = 1_000;
 pub const PASS_BYTES: usize = 4 << 10;
 /// How long a staged upload is kept that no event took up.
 pub const UPLOAD_KEPT: Duration = Duration::from_secs(3600);
+/// How long a reservation may be pending past its expiry while a core runs.
+pub const EXPIRY_SLACK: Duration = Duration::from_secs(2);
+/// Hours of a creation window that is suggested.
+pub const SUGGESTED_HOURS: u16 = 4;
+/// How many days of purchases a suggested creation window rests on, at most.
+pub const SUGGESTION_DAYS: u64 = 28;
+/// How long a time of purchases a suggested creation window rests on, at least.
+pub const SUGGESTION_LEAST: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long tickets of an open checkout stay pending past their expiry while the
 /// payment provider can't be reached.
 pub const SETTLE_GRACE: Duration = Duration::from_secs(600);
@@ -120,6 +132,8 @@ pub const OUTBOX_RETRY: Duration = Duration::from_secs(1);
 pub const OUTBOX_RETRY_MAX: Duration = Duration::from_secs(600);
 /// How long a payment provider may take to answer a call.
 pub const PROVIDER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How far the time of a webhook's signature may be from ours; Stripe's own default.
+pub const WEBHOOK_AGE: Duration = Duration::from_secs(300);
 /// How late the sandbox provider tells of a payment when asked to be late.
 pub const SANDBOX_LATE: Duration = Duration::from_secs(5);
 /// How long until the sandbox provider tries a webhook again that nobody took.
@@ -175,6 +189,10 @@ pub const FEED_RING_BYTES: usize = 64 << 20;
 pub const FEED_EDGES: usize = 1_024;
 /// Bytes of what an edge says on the feed.
 pub const FEED_JOIN_BYTES: usize = 1 << 10;
+/// How long an edge may take to say where it stands, and to take a frame.
+pub const FEED_PATIENCE: Duration = Duration::from_secs(10);
+/// How long an edge may take to take the feed's last frame.
+pub const FEED_GOODBYE: Duration = Duration::from_secs(1);
 /// How often a core tells its edges where the log ends.
 pub const FEED_HEARTBEAT: Duration = Duration::from_millis(250);
 /// How often a core counts what waits in its store, for operators.
@@ -190,6 +208,10 @@ pub const LAYOUT_PAGE_CHUNKS: usize = 32;
 
 /// When an edge begins to say that it is stale.
 pub const STALE_AFTER: Duration = Duration::from_secs(2);
+/// How often an edge looks whether it is stale.
+pub const FRESHNESS_CHECK: Duration = Duration::from_millis(100);
+/// Heartbeats of a core that wait for what is before them; a later one is passed over.
+pub const HEARTBEATS_WAITING: usize = 64;
 /// How long back an edge remembers deltas for clients that resume.
 pub const SINCE_KEPT: Duration = Duration::from_secs(60);
 /// The shortest time between two frames of one event to one client.
@@ -212,6 +234,8 @@ pub const RENDER_INLINE_BYTES: usize = 16 << 10;
 pub const COMPRESSED_BYTES: usize = 1 << 10;
 /// How old a rendered list may be.
 pub const LIST_AGE: Duration = Duration::from_secs(1);
+/// Events or tickets that may be looked through on a shard; more are off the shards.
+pub const LOOKED_THROUGH: usize = 4_096;
 
 /// Connections of one shard of an edge, live ones included; beyond it a new one is
 /// closed at once.
@@ -248,6 +272,12 @@ pub const PROGRESS_BYTES: u64 = 1 << 10;
 pub const UNSENT_BYTES: u32 = 64 << 10;
 /// Bytes of a refused request that are read and forgotten, so that its client sees why.
 pub const LINGER_BYTES: usize = 1 << 20;
+/// How long a client has to take the answer to what it was too slow for.
+pub const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long accepting pauses when the process has no file descriptor left.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Characters of a `Request-Id` that a core takes over from an edge.
+pub const REQUEST_ID_CHARS: std::ops::RangeInclusive<usize> = 1..=64;
 /// Headers of a request; what hyper takes without an allocation.
 pub const HEADERS: usize = 100;
 /// How long any body may take before its rate counts.
@@ -282,6 +312,10 @@ pub const LIVE_RATE: u16 = 20;
 pub const LIVE_STRIKES: u8 = 10;
 /// Error messages that wait for one live client; more are dropped.
 pub const LIVE_ERRORS: usize = 8;
+/// Bytes that are read from a live client at once.
+pub const LIVE_READ_BYTES: usize = 8 << 10;
+/// Reads from one live client before the others get their turn.
+pub const LIVE_READS_PER_TURN: usize = 4;
 /// Frames of one event that are kept encoded for clients that are at the same rev.
 pub const FRAMES_PER_EVENT: usize = 8;
 /// Bytes that the kernel takes from an edge for a live client ahead of what it sends.
@@ -300,6 +334,8 @@ pub const CORE_FETCH: Duration = Duration::from_secs(10);
 pub const FORWARD_ATTEMPT: Duration = Duration::from_secs(6);
 /// How long an edge tries to forward one call, over all cores.
 pub const FORWARD_DEADLINE: Duration = Duration::from_secs(9);
+/// An attempt to forward a call isn't begun with less time than this.
+pub const FORWARD_LEAST: Duration = Duration::from_millis(100);
 /// How long a core that couldn't be reached is tried last.
 pub const CORE_SHUNNED: Duration = Duration::from_secs(1);
 /// Idle connections to one core that an edge keeps.
@@ -331,6 +367,8 @@ pub const SNAPSHOT_TRIES: u32 = 20;
 pub const SNAPSHOT_RETRY: Duration = Duration::from_millis(50);
 /// Events that an edge loads at once, ahead of being asked for them.
 pub const LOADS_AHEAD: usize = 4;
+/// How long until loads ahead that failed are tried again.
+pub const LOADS_AHEAD_RETRY: Duration = Duration::from_secs(1);
 /// Events near one that is looked at which an edge loads ahead of being asked for them.
 pub const NEIGHBOURS: usize = 8;
 /// Events that wait for their neighbours to be loaded; more are forgotten.
@@ -339,3 +377,12 @@ pub const NEIGHBOURS_QUEUE: usize = 64;
 pub const NEIGHBOURS_AGAIN: Duration = Duration::from_secs(60);
 /// Pause between two loads of neighbours.
 pub const NEIGHBOURS_PAUSE: Duration = Duration::from_millis(50);
+
+/// Events that an import sends at once.
+pub const IMPORTS_AT_ONCE: usize = 8;
+/// How often an import makes a call that a core was too busy for.
+pub const IMPORT_TRIES: u32 = 30;
+/// The longest wait before an import tries again, whatever the core asks for.
+pub const IMPORT_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long one call of an import may take, an upload included.
+pub const IMPORT_CALL: Duration = Duration::from_secs(120);

@@ -15,16 +15,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
-use parterre_domain::Currency;
+use parterre_domain::{Currency, limits};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::client::Client;
 use crate::run::Ended;
 use item::Item;
-
-/// Events that are imported at once.
-const AT_ONCE: usize = 8;
 
 /// What the command line says of files that leave something out.
 pub(crate) struct Settings {
@@ -89,7 +86,7 @@ pub(crate) async fn run(
     let mut work = JoinSet::new();
     let mut items = items.into_iter();
     loop {
-        while work.len() < AT_ONCE
+        while work.len() < limits::IMPORTS_AT_ONCE
             && let Some(item) = items.next()
         {
             let client = client.clone();

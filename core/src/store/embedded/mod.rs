@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use parterre_domain::keys::{self, Key, Range};
 use parterre_domain::state::Want;
-use parterre_domain::{Position, Rev};
+use parterre_domain::{Position, Rev, limits};
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError};
 use tokio::sync::watch;
 
@@ -27,8 +27,6 @@ use super::{
 mod table;
 
 const FILE: &str = "parterre.redb";
-/// Pages that redb keeps in memory.
-const CACHE_BYTES: usize = 256 << 20;
 
 type Table = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
 
@@ -357,7 +355,7 @@ impl EmbeddedSnapshot {
 
 fn builder() -> Builder {
     let mut builder = Database::builder();
-    builder.set_cache_size(CACHE_BYTES);
+    builder.set_cache_size(limits::STORE_CACHE_BYTES);
     builder
 }
 
