@@ -44,6 +44,8 @@ pub const SECTIONS_PER_EVENT: usize = 5_000;
 pub const ID_CHARS: usize = 64;
 /// Characters of a title, venue, city, category, name, section, row or seat.
 pub const NAME_CHARS: usize = 200;
+/// Characters of the name of an administrator's token.
+pub const TOKEN_NAME_CHARS: std::ops::RangeInclusive<usize> = 1..=64;
 /// Characters of a description.
 pub const DESCRIPTION_CHARS: usize = 10_000;
 /// Characters of a URL or an e-mail address.

@@ -37,6 +37,12 @@ pub(super) async fn run(args: cli::Core) -> Result<(), Ended> {
 fn config(args: cli::Core, tls: Option<Tls>) -> Result<Config, Ended> {
     let cluster_secret = secrets::read(&args.cluster_secret_file, false)?;
     let signing_keys = secrets::signing_keys(&args.signing_key_file, false)?;
+    if args.admin_token_hash.is_empty() {
+        // A list in the configuration file may be empty.
+        return Err(Ended::cannot(
+            "nobody may administer; make a token with parterre admin token and name it with --admin-token-hash",
+        ));
+    }
     let public_url = args.common.public_url;
     let public_url =
         public_url.unwrap_or_else(|| format!("{}://127.0.0.1:8080", scheme(tls.as_ref())));
