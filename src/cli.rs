@@ -213,6 +213,9 @@ pub(crate) struct Import {
     /// The time zone of times without one, an IANA name.
     #[arg(long, env = "PARTERRE_TZ", default_value = "UTC")]
     pub(crate) tz: String,
+    /// Write outside the creation window as well, and publish at once.
+    #[arg(long, env = "PARTERRE_URGENT")]
+    pub(crate) urgent: bool,
     /// The event of a seating plan, as the body of POST /admin/v1/events.
     #[arg(long, env = "PARTERRE_EVENT", value_name = "FILE")]
     pub(crate) event: Option<PathBuf>,
