@@ -20,6 +20,7 @@ mod buying;
 mod cancelling;
 mod catalog;
 mod cold;
+mod command_line;
 mod contract;
 mod crash;
 mod crowd;

@@ -21,7 +21,7 @@ pub(crate) use client::Client;
 pub(crate) use event::{about, bowl, hall, race_track, rows_of_twenty, ticket, tier};
 pub(crate) use metrics::Metrics;
 pub(crate) use notice::Notice;
-pub(crate) use process::{Process, free_address, parterre};
+pub(crate) use process::{Process, free_address, parterre, parterre_with};
 pub(crate) use prometheus::{Prometheus, tool};
 pub(crate) use servers::{Cluster, Edge, Plan, Standalone, token_hash};
 pub(crate) use stream::Stream;

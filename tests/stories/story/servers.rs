@@ -52,10 +52,15 @@ pub(crate) struct Edge {
 impl Standalone {
     /// A server that is ready.
     pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// A server that is ready, at its first start with further flags.
+    pub(crate) async fn with(flags: &[&str]) -> Self {
         let folder = TempDir::new().expect("a folder");
         for _ in 0..TRIES {
             let [edge, core, ops] = [free_address(), free_address(), free_address()];
-            if let Ok(process) = Self::launch(folder.path(), [edge, core, ops]) {
+            if let Ok(process) = Self::launch(folder.path(), [edge, core, ops], flags) {
                 let mut standalone = Self {
                     process,
                     edge,
@@ -73,7 +78,7 @@ impl Standalone {
     /// Starts it again over the same folder, at the same addresses, after it ended.
     pub(crate) async fn restart(&mut self) {
         let addresses = [self.edge, self.core, self.ops];
-        match Self::launch(self.folder.path(), addresses) {
+        match Self::launch(self.folder.path(), addresses, &[]) {
             Ok(process) => self.process = process,
             Err(status) => panic!("it ended with {status}:\n{}", self.process.log()),
         }
@@ -83,10 +88,11 @@ impl Standalone {
     fn launch(
         folder: &Path,
         addresses: [SocketAddr; 3],
+        flags: &[&str],
     ) -> Result<Process, std::process::ExitStatus> {
         let [edge, core, ops] = addresses.map(|address| address.to_string());
         let data = folder.join("data").display().to_string();
-        let arguments = [
+        let mut arguments = vec![
             "standalone",
             "--data",
             &data,
@@ -97,6 +103,7 @@ impl Standalone {
             "--ops-listen",
             &ops,
         ];
+        arguments.extend(flags);
         Process::start(&arguments, addresses[2], &log(folder, "standalone"))
     }
 
@@ -132,6 +139,16 @@ impl Cluster {
     /// A core that is ready.
     pub(crate) async fn start() -> Self {
         Self::planned(Plan::default()).await
+    }
+
+    /// A core with further flags that is ready.
+    pub(crate) async fn with(flags: &[&str]) -> Self {
+        let core_flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        Self::planned(Plan {
+            core_flags,
+            ..Plan::default()
+        })
+        .await
     }
 
     /// A core that names an edge's address in every URL that it makes, and that edge: a
