@@ -18,6 +18,7 @@
 //! | `c` | event, state u8 | i64 little-endian, by atomic add: counts for show |
 //! | `v` | event | the rev of the last commit that touched it, written blind |
 //! | `a` | starts_at u64, event | empty: published events by date |
+//! | `g` | event, hour u64, tier u16 | i64 little-endian, by atomic add: tickets bought in that hour and still sold |
 //! | `h` | hour u64 | i64 little-endian, by atomic add: tickets bought in that hour |
 //! | `s` | session | the sandbox provider's own records |
 //! | `m` | name | the store's own: epoch, low-water mark, batch markers |
@@ -266,6 +267,29 @@ pub fn purchases_from(hour: u64) -> Range {
 pub fn purchase_hour_of(key: &[u8]) -> Option<u64> {
     let [b'h', rest @ ..] = key else { return None };
     rest.try_into().ok().map(u64::from_be_bytes)
+}
+
+/// How many tickets of a tier were bought in an hour since 1970 and are still sold.
+pub fn sales(event: EventId, hour: u64, tier: u16) -> Key {
+    join(
+        b'g',
+        &[&event.to_bytes(), &hour.to_be_bytes(), &tier.to_be_bytes()],
+    )
+}
+
+/// The sales of an event, oldest first.
+pub fn all_sales(event: EventId) -> Range {
+    Range::prefix(&join(b'g', &[&event.to_bytes()]))
+}
+
+/// The event, the hour and the tier that a key made by [`sales`] names.
+pub fn sales_of(key: &[u8]) -> Option<(EventId, u64, u16)> {
+    let [b'g', rest @ ..] = key else { return None };
+    let (event, rest) = rest.split_first_chunk::<16>()?;
+    let (hour, tier) = rest.split_first_chunk::<8>()?;
+    let tier = u16::from_be_bytes(tier.try_into().ok()?);
+    let event = EventId::from_bytes(*event);
+    Some((event, u64::from_be_bytes(*hour), tier))
 }
 
 /// The rev of the last commit that touched an event. Beginning an epoch touches every

@@ -55,6 +55,8 @@ pub const PRICE_MAX: i64 = 1_000_000_000;
 pub const EVENTS_PER_PAGE: usize = 100;
 /// Events in a page when the client says nothing.
 pub const DEFAULT_EVENTS_PER_PAGE: usize = 20;
+/// Hours that the sales of an event are listed by.
+pub const SALES_HOURS: usize = 10_000;
 /// Tickets in one page of a list.
 pub const TICKETS_PER_PAGE: usize = 1_000;
 /// Tickets in a page when the client says nothing.

@@ -6,6 +6,7 @@ pub(crate) mod answer;
 mod internal;
 mod openapi;
 mod public;
+mod sales;
 mod serve;
 mod upload;
 mod window;
@@ -34,6 +35,7 @@ pub(crate) fn router(context: Context) -> Router {
         .merge(
             admin::routes()
                 .merge(admin_lists::routes())
+                .merge(sales::routes())
                 .merge(window::routes())
                 .layer(middleware::from_fn_with_state(
                     context.clone(),

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use parterre_domain::command::EventPatch;
 use parterre_domain::openapi::{Document, Operation};
 use parterre_domain::upload::SeatingPlan;
+use parterre_domain::wire::admin::Sales;
 use parterre_domain::wire::api::{
     Availability, CreationWindowAnswer, EventDetail, EventList, LayoutBody, PublishAt,
     RefundRequest, Reservation, TicketsAdded, TicketsRequest, TicketsUpload,
@@ -210,7 +211,7 @@ fn window() -> [Operation; 2] {
     ]
 }
 
-fn one_event() -> [Operation; 3] {
+fn one_event() -> [Operation; 4] {
     [
         Operation::get(
             "/admin/v1/events/{id}",
@@ -233,6 +234,13 @@ fn one_event() -> [Operation; 3] {
         )
         .id("The event.")
         .answers::<LayoutBody>(200, "The layout.", READ),
+        Operation::get(
+            "/admin/v1/events/{id}/sales",
+            "getSales",
+            "Shows what of an event is sold, by tier and by the hour of the purchase.",
+        )
+        .id("The event.")
+        .answers::<Sales>(200, "The sales, net of refunds.", WRITTEN),
     ]
 }
 

@@ -64,6 +64,9 @@ pub(super) fn give_back(
     record.state = ReservationState::RefundDue;
     record.ended_at = Some(now);
     overlay.put_reservation(record);
+    // Where they were counted when they were bought, so that each hour says what of it is
+    // still sold.
+    overlay.count_sales(record, paid.at, -1);
     paid.outcome = PaymentOutcome::RefundDue;
     overlay.put_payment(&paid);
     order(overlay, &paid, record.event, now);

@@ -105,6 +105,7 @@ impl SettlePayment {
         }
         let bought = i64::try_from(record.tickets.len()).unwrap_or(i64::MAX);
         overlay.add(keys::purchases(window::hour_of(now)), bought);
+        overlay.count_sales(record, now, 1);
         record.state = ReservationState::Paid;
         record.ended_at = None;
         record.payment = Some(self.payment.clone());

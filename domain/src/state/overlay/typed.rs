@@ -1,5 +1,7 @@
 //! Records by what they are: every kind has its key, and what changes with it.
 
+use std::collections::BTreeMap;
+
 use serde::de::DeserializeOwned;
 
 use super::{Change, Overlay, Value};
@@ -7,7 +9,7 @@ use crate::keys::{self, Due, Key};
 use crate::state::{Decision, IdempotencyRecord, TicketRecord};
 use crate::{
     EventId, EventRecord, OutboxId, OutboxRecord, PaymentId, PaymentRecord, ReservationId,
-    ReservationRecord, TicketId, TicketState, Timestamp,
+    ReservationRecord, TicketId, TicketState, Timestamp, window,
 };
 
 impl Overlay {
@@ -99,6 +101,19 @@ impl Overlay {
     fn count(&mut self, event: EventId, state: TicketState, by: i64) {
         if state != TicketState::Free {
             self.add(keys::counter(event, state), by);
+        }
+    }
+
+    /// Counts the tickets of a reservation among its event's sales, once more or once
+    /// less, in the hour in which they were bought.
+    pub fn count_sales(&mut self, record: &ReservationRecord, bought_at: Timestamp, by: i64) {
+        let hour = window::hour_of(bought_at);
+        let mut tiers: BTreeMap<u16, i64> = BTreeMap::new();
+        for ticket in &record.tickets {
+            *tiers.entry(ticket.tier).or_default() += by;
+        }
+        for (tier, tickets) in tiers {
+            self.add(keys::sales(record.event, hour, tier), tickets);
         }
     }
 
