@@ -21,11 +21,14 @@
 //! | `g` | event, hour u64, tier u16 | i64 little-endian, by atomic add: tickets bought in that hour and still sold |
 //! | `h` | hour u64 | i64 little-endian, by atomic add: tickets bought in that hour |
 //! | `s` | session | the sandbox provider's own records |
+//! | `j` | 2⁶⁴ - 1 - time u64, id | [`crate::AuditRecord`]: the audit trail, newest first |
+//! | `q` | reservation, time u64, what u8 | the rev of the commit, written blind: a reservation's timeline |
 //! | `m` | name | the store's own: epoch, low-water mark, batch markers |
 //! | `z` | position | [`crate::LogRecord`]; only the store writes it |
 
 use crate::{
-    EventId, OutboxId, PaymentId, ReservationId, TicketId, TicketState, Timestamp, UploadId,
+    EventId, Happening, OutboxId, PaymentId, ReservationId, TicketId, TicketState, Timestamp,
+    UploadId,
 };
 
 /// A key of the store.
@@ -124,6 +127,26 @@ pub fn reservation_of(key: &[u8]) -> Option<ReservationId> {
         .try_into()
         .ok()
         .map(ReservationId::from_bytes)
+}
+
+/// Something that happened to a reservation.
+pub fn happening(reservation: ReservationId, at: Timestamp, what: Happening) -> Key {
+    let at = at.to_key().to_be_bytes();
+    join(b'q', &[&reservation.to_bytes(), &at, &[what as u8]])
+}
+
+/// All that happened to a reservation, in order.
+pub fn timeline(reservation: ReservationId) -> Range {
+    Range::prefix(&join(b'q', &[&reservation.to_bytes()]))
+}
+
+/// When what happened by a key made by [`happening`].
+pub fn happening_of(key: &[u8]) -> Option<(Timestamp, Happening)> {
+    let [b'q', rest @ ..] = key else { return None };
+    let (at, what) = rest.get(16..)?.split_first_chunk::<8>()?;
+    let &[what] = what else { return None };
+    let at = Timestamp::from_key(u64::from_be_bytes(*at));
+    Some((at, Happening::of(what)?))
 }
 
 /// What an idempotency key of an event remembers.
@@ -325,6 +348,29 @@ pub fn sandbox(session: &[u8]) -> Key {
 /// Every record of the sandbox provider.
 pub fn sandboxes() -> Range {
     Range::prefix(b"s")
+}
+
+/// An entry of the audit trail.
+pub fn audit(at: Timestamp, id: [u8; 16]) -> Key {
+    join(b'j', &[&audit_time(at), &id])
+}
+
+/// The whole audit trail, newest first.
+pub fn audits() -> Range {
+    Range::prefix(b"j")
+}
+
+/// The entries of the audit trail that were made at a time or before.
+pub fn audits_until(at: Timestamp) -> Range {
+    Range {
+        start: join(b'j', &[&audit_time(at)]),
+        ..audits()
+    }
+}
+
+/// Later times are lower, so that reading forwards is reading the newest first.
+fn audit_time(at: Timestamp) -> [u8; 8] {
+    (u64::MAX - at.to_key()).to_be_bytes()
 }
 
 /// The marker of the last batch that a lane of a core committed.

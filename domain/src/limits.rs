@@ -55,6 +55,11 @@ pub const PRICE_MAX: i64 = 1_000_000_000;
 pub const EVENTS_PER_PAGE: usize = 100;
 /// Events in a page when the client says nothing.
 pub const DEFAULT_EVENTS_PER_PAGE: usize = 20;
+/// How long an entry of the audit trail is kept; what is older is dropped when the next
+/// entry is made.
+pub const AUDIT_KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
+/// Entries of a reservation's timeline that are shown; its life has far fewer.
+pub const TIMELINE_ENTRIES: usize = 100;
 /// Hours that the sales of an event are listed by.
 pub const SALES_HOURS: usize = 10_000;
 /// Tickets in one page of a list.
@@ -112,9 +117,14 @@ pub const UPLOAD_KEPT: Duration = Duration::from_secs(3600);
 pub const SETTLE_GRACE: Duration = Duration::from_secs(600);
 /// How long until the provider is asked again whether a checkout is closed.
 pub const SETTLE_RETRY: Duration = Duration::from_secs(2);
-/// Reservations that one step of cancelling an event ends: at [`MAX_TICKETS`] each they
-/// stay within [`TICKETS_PER_COMMAND`].
-pub const RESERVATIONS_PER_STEP: usize = 50;
+/// Reservations that one step of cancelling an event looks at; of those it ends as many
+/// as stay within [`TICKETS_PER_COMMAND`] and [`STEP_BYTES`].
+pub const RESERVATIONS_PER_STEP: usize = 1_000;
+/// Bytes that one step of cancelling an event may write, roughly: with the sales that
+/// share its batch it stays well within [`TRANSACTION_BYTES`], and they don't wait long.
+pub const STEP_BYTES: usize = 384 << 10;
+/// Bytes of the pieces of bulk work that share a batch.
+pub const BULK_BYTES: usize = 64 << 10;
 /// How long until a call to the payment provider that failed is made again; doubles with
 /// each attempt up to [`OUTBOX_RETRY_MAX`].
 pub const OUTBOX_RETRY: Duration = Duration::from_secs(1);
@@ -152,6 +162,11 @@ pub const SWEEPS_AT_ONCE: usize = 512;
 /// Entries that ask a payment provider which one core works off at once. They are counted
 /// apart: a provider that hangs holds up no other entry.
 pub const PROVIDER_SWEEPS_AT_ONCE: usize = 128;
+/// Entries that only tidy up which one core works off at once. They are counted apart:
+/// many at once hold up no other entry, and leave room in the lanes for uploads.
+pub const TIDYING_SWEEPS_AT_ONCE: usize = 128;
+/// Entries that one sweep looks at in one shard to find what isn't queued yet.
+pub const DUE_READ_PER_SWEEP: usize = 16_384;
 /// Entries that a list looks at for one page before it answers with what it has found and
 /// where to go on.
 pub const ROWS_PER_PAGE: usize = 2_000;

@@ -3,6 +3,7 @@
 mod admin;
 mod admin_lists;
 pub(crate) mod answer;
+mod audit;
 mod internal;
 mod openapi;
 mod public;
@@ -35,6 +36,7 @@ pub(crate) fn router(context: Context) -> Router {
         .merge(
             admin::routes()
                 .merge(admin_lists::routes())
+                .merge(audit::routes())
                 .merge(sales::routes())
                 .merge(window::routes())
                 .layer(middleware::from_fn_with_state(

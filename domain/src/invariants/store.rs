@@ -8,8 +8,8 @@ use super::{Breach, Invariant};
 use crate::keys::{self, Due, Key};
 use crate::state::{Rows, TicketRecord, counter};
 use crate::{
-    EventId, EventRecord, OutboxId, OutboxRecord, PaymentRecord, ReservationId, ReservationRecord,
-    TicketId, Timestamp, UploadId,
+    AuditRecord, EventId, EventRecord, OutboxId, OutboxRecord, PaymentRecord, ReservationId,
+    ReservationRecord, TicketId, Timestamp, UploadId,
 };
 
 #[derive(Default)]
@@ -66,6 +66,7 @@ impl Store {
                     keys::due_of(key).ok_or_else(|| unreadable(key, "not a due entry"))?;
                 self.due.insert((due, at));
             }
+            Some(b'j') => drop(decode::<AuditRecord>(key, value)?),
             Some(b'u') => self.uploads.extend(upload_key(key)),
             Some(b'c') => drop(self.counters.insert(key.clone(), counter(value))),
             Some(b'g') => {

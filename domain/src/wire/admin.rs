@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::api::Reservation;
 use crate::window::hour_start;
-use crate::{Counts, Currency, EventRecord, Money, Timestamp, limits};
+use crate::{AuditRecord, Counts, Currency, EventRecord, Happening, Money, Rev, Timestamp, limits};
 
 /// What of an event is sold now, and what it brought. All figures are net: a refund,
 /// cancellation included, takes its tickets out of the hour in which they were bought, so
@@ -48,6 +49,36 @@ pub struct HourSales {
     pub sold: i64,
     /// Their prices.
     pub revenue: Money,
+}
+
+/// A reservation as administrators see it.
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
+pub struct AdminReservation {
+    #[serde(flatten)]
+    #[expect(missing_docs, reason = "its type says it")]
+    pub reservation: Reservation,
+    /// What happened to it, oldest first.
+    pub timeline: Vec<TimelineEntry>,
+}
+
+/// Something that happened to a reservation.
+#[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
+pub struct TimelineEntry {
+    /// When, by the core's clock.
+    pub at: Timestamp,
+    /// In which commit: its rev under the epoch in which it was made, even if the store
+    /// has begun another since.
+    pub rev: Rev,
+    /// What.
+    pub what: Happening,
+}
+
+/// A page of the audit trail, newest first.
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "API.md's names")]
+pub struct AuditList {
+    pub entries: Vec<AuditRecord>,
+    pub next_cursor: Option<String>,
 }
 
 impl Sales {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 
-use super::{Change, Overlay, Value};
+use super::{Change, Overlay, Value, Write};
 use crate::keys::{self, Due, Key};
 use crate::state::{Decision, IdempotencyRecord, TicketRecord};
 use crate::{
-    EventId, EventRecord, OutboxId, OutboxRecord, PaymentId, PaymentRecord, ReservationId,
-    ReservationRecord, TicketId, TicketState, Timestamp, window,
+    AuditRecord, EventId, EventRecord, Happening, OutboxId, OutboxRecord, PaymentId, PaymentRecord,
+    ReservationId, ReservationRecord, TicketId, TicketState, Timestamp, window,
 };
 
 impl Overlay {
@@ -139,8 +139,15 @@ impl Overlay {
         self.put(keys::reservation(record.id), record);
     }
 
+    /// Enters in a reservation's timeline what happens to it in this commit.
+    pub fn happens(&mut self, reservation: ReservationId, now: Timestamp, what: Happening) {
+        let key = keys::happening(reservation, now, what);
+        self.writes.push(Write::SetRev(key));
+    }
+
     /// Forgets a reservation.
     pub fn drop_reservation(&mut self, record: &ReservationRecord) {
+        self.clear_range(keys::timeline(record.id));
         self.clear(keys::reservation(record.id));
         self.clear(keys::event_reservation(record.event, record.id));
     }
@@ -193,6 +200,16 @@ impl Overlay {
     pub fn drop_outbox(&mut self, record: &OutboxRecord) {
         self.clear(keys::outbox(record.id));
         self.clear_due(record.due_at, Due::Outbox(record.id));
+    }
+
+    /// Puts an entry of the audit trail.
+    pub fn put_audit(&mut self, record: &AuditRecord, id: [u8; 16]) {
+        self.put(keys::audit(record.at, id), record);
+    }
+
+    /// Drops the entries of the audit trail that were made at a time or before.
+    pub fn drop_audit_before(&mut self, at: Timestamp) {
+        self.clear_range(keys::audits_until(at));
     }
 
     /// A record of the sandbox provider.
