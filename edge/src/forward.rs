@@ -102,7 +102,7 @@ impl Forwarder {
         let mut may_be_done = false;
         for core in self.cores.ranked(key, began) {
             let left = limits::FORWARD_DEADLINE.saturating_sub(began.elapsed());
-            if left < LEAST_PATIENCE {
+            if left < limits::FORWARD_LEAST {
                 break;
             }
             let patience = left.min(limits::FORWARD_ATTEMPT);
@@ -136,9 +136,6 @@ impl Forwarder {
         }
     }
 }
-
-/// An attempt with less time than this isn't begun.
-const LEAST_PATIENCE: Duration = Duration::from_millis(100);
 
 /// What the body of a call may be.
 const BODY: Bounds = Bounds {
