@@ -26,6 +26,12 @@
 //! | `m` | name | the store's own: epoch, low-water mark, batch markers |
 //! | `z` | position | [`crate::LogRecord`]; only the store writes it |
 
+mod due;
+mod range;
+
+pub use due::Due;
+pub use range::Range;
+
 use crate::{
     EventId, Happening, OutboxId, PaymentId, ReservationId, TicketId, TicketState, Timestamp,
     UploadId,
@@ -208,61 +214,6 @@ pub fn due_of(key: &[u8]) -> Option<(Timestamp, Due)> {
     Some((Timestamp::from_key(u64::from_be_bytes(*at)), due))
 }
 
-/// Something that must happen at a time, on whichever core sees it first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Due {
-    /// A reservation's time runs out.
-    Expire(ReservationId),
-    /// An event's sale opens or closes.
-    TurnSale(EventId),
-    /// A put-off publishing.
-    Publish(EventId),
-    /// The next step of cancelling an event.
-    CancelStep(EventId),
-    /// A call to a provider.
-    Outbox(OutboxId),
-    /// An ended reservation and its idempotency key can be forgotten.
-    Forget(ReservationId),
-    /// An upload that no event took up can be dropped.
-    DropUpload(UploadId),
-    /// The sandbox provider has a webhook to deliver; the id is its session's.
-    Sandbox([u8; 16]),
-}
-
-impl Due {
-    fn to_parts(self) -> (u8, [u8; 16]) {
-        match self {
-            Self::Expire(id) => (0, id.to_bytes()),
-            Self::TurnSale(id) => (1, id.to_bytes()),
-            Self::Publish(id) => (2, id.to_bytes()),
-            Self::CancelStep(id) => (3, id.to_bytes()),
-            Self::Outbox(id) => (4, id.0),
-            Self::Forget(id) => (5, id.to_bytes()),
-            Self::DropUpload(id) => (6, id.0),
-            Self::Sandbox(id) => (7, id),
-        }
-    }
-
-    fn from_parts(kind: u8, id: [u8; 16]) -> Option<Self> {
-        Some(match kind {
-            0 => Self::Expire(ReservationId::from_bytes(id)),
-            1 => Self::TurnSale(EventId::from_bytes(id)),
-            2 => Self::Publish(EventId::from_bytes(id)),
-            3 => Self::CancelStep(EventId::from_bytes(id)),
-            4 => Self::Outbox(OutboxId(id)),
-            5 => Self::Forget(ReservationId::from_bytes(id)),
-            6 => Self::DropUpload(UploadId(id)),
-            7 => Self::Sandbox(id),
-            _ => return None,
-        })
-    }
-
-    fn shard(self) -> u8 {
-        let (_, id) = self.to_parts();
-        id[15] % crate::limits::DUE_SHARDS
-    }
-}
-
 /// A counter of an event's tickets in one state.
 pub fn counter(event: EventId, state: TicketState) -> Key {
     join(b'c', &[&event.to_bytes(), &[state as u8]])
@@ -394,44 +345,6 @@ fn join(kind: u8, parts: &[&[u8]]) -> Key {
     key.push(kind);
     parts.iter().for_each(|part| key.extend_from_slice(part));
     key
-}
-
-/// Keys from `start` up to but without `end`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Range {
-    /// The first key.
-    pub start: Key,
-    /// The first key beyond.
-    pub end: Key,
-}
-
-impl Range {
-    /// Every key that begins with a prefix whose last byte isn't 255.
-    pub fn prefix(prefix: &[u8]) -> Self {
-        let start = prefix.to_vec();
-        let mut end = start.clone();
-        while end.last() == Some(&u8::MAX) {
-            end.pop();
-        }
-        if let Some(last) = end.last_mut() {
-            *last += 1;
-        }
-        Self { start, end }
-    }
-
-    /// The part of the range behind a key.
-    #[must_use]
-    pub fn after(mut self, key: &[u8]) -> Self {
-        let mut next = key.to_vec();
-        next.push(0);
-        self.start = self.start.max(next);
-        self
-    }
-
-    /// Whether a key lies in it.
-    pub fn contains(&self, key: &[u8]) -> bool {
-        key >= self.start.as_slice() && key < self.end.as_slice()
-    }
 }
 
 #[cfg(test)]

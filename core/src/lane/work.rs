@@ -96,7 +96,7 @@ impl Lane {
             bytes += job.work.weight_bytes();
             jobs.push(job);
         }
-        while bulk_bytes < limits::BULK_BYTES {
+        while bulk_bytes < limits::CHUNK_BYTES {
             let received = self.steps.try_recv().or_else(|_| self.bulk.try_recv());
             let Some(job) = self.taken(received) else {
                 break;

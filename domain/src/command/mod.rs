@@ -206,7 +206,7 @@ impl Command {
             Self::Reserve(command) => 64 + 32 * command.tickets.len(),
             Self::Withdraw(command) => 64 + 32 * command.tickets.len(),
             // All that bulk work may take of a batch; sales may still share it.
-            Self::CancelStep(_) => limits::BULK_BYTES,
+            Self::CancelStep(_) => limits::CHUNK_BYTES,
             _ => 512,
         }
     }
