@@ -8,7 +8,7 @@ use bytes::Bytes;
 use parterre_domain::command::{Answer, Command};
 use parterre_domain::keys;
 use parterre_domain::state::{Overlay, Stop, Want, Write};
-use parterre_domain::{LogRecord, Rev, Timestamp, limits};
+use parterre_domain::{AuditNote, LogRecord, Rev, Timestamp, limits};
 
 use crate::clock::Clock;
 use crate::lane::{Committed, Rejected};
@@ -23,6 +23,8 @@ pub struct Queued {
     pub command: Command,
     /// Past this it isn't attempted any more.
     pub deadline: Timestamp,
+    /// Who asks for it, if that is to be entered in the audit trail.
+    pub note: Option<AuditNote>,
 }
 
 impl Queued {
@@ -197,7 +199,7 @@ fn decide(queued: &Queued, now: Timestamp, overlay: &mut Overlay) -> Result<Answ
         return Err(Rejected::Unavailable);
     }
     let savepoint = overlay.savepoint();
-    queued.command.decide(now, overlay).map_err(|stop| {
+    let answer = queued.command.decide(now, overlay).map_err(|stop| {
         overlay.rollback(savepoint);
         match stop {
             Stop::Refused(refusal) => Rejected::Refused(refusal),
@@ -205,7 +207,13 @@ fn decide(queued: &Queued, now: Timestamp, overlay: &mut Overlay) -> Result<Answ
             Stop::Missing => Rejected::Unavailable,
             Stop::Corrupt(what) => Rejected::Broken(what),
         }
-    })
+    })?;
+    if let Some(note) = &queued.note
+        && overlay.wrote_since(savepoint)
+    {
+        note.enter(&queued.command, now, overlay);
+    }
+    Ok(answer)
 }
 
 /// The writes of an attempt as one commit, within every limit.

@@ -82,8 +82,16 @@ pub struct Core {
 ///
 /// See [`StartError`].
 pub async fn build(config: Config) -> Result<Core, StartError> {
+    build_with_clock(config, Clock::Wall).await
+}
+
+/// [`build`], with the time from elsewhere than the machine: tests move it by hand.
+///
+/// # Errors
+///
+/// See [`StartError`].
+pub async fn build_with_clock(config: Config, clock: Clock) -> Result<Core, StartError> {
     let store = AnyStore::open(&config.store)?;
-    let clock = Clock::Wall;
     probe::sane_clock(&store, &clock)
         .await
         .map_err(|wrong| StartError(wrong.to_string()))?;

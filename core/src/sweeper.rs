@@ -3,7 +3,8 @@
 //! One task owns the list of what is in work. A sweep reads the due index and queues what
 //! isn't queued yet; entries are worked off by tasks of their own, bounded in number.
 //! Those that ask a payment provider have a bound of their own, so that a provider that
-//! hangs holds up no other entry. What can't be done stays in the index for the next
+//! hangs holds up no other entry. What only tidies up has another: a day after a large
+//! sale there is much to forget, and nobody waits for it. What can't be done stays in the index for the next
 //! sweep.
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -66,6 +67,8 @@ enum Kind {
     Own,
     /// A payment provider.
     Provider,
+    /// Nobody waits for it: what tidies up goes behind everything else.
+    Tidying,
 }
 
 /// Entries that were read from the index and aren't done.
@@ -74,6 +77,7 @@ struct Queues {
     known: HashSet<Entry>,
     own: Queue,
     provider: Queue,
+    tidying: Queue,
 }
 
 #[derive(Debug, Default)]
@@ -87,7 +91,14 @@ impl Queues {
         match kind {
             Kind::Own => (&mut self.own, limits::SWEEPS_AT_ONCE),
             Kind::Provider => (&mut self.provider, limits::PROVIDER_SWEEPS_AT_ONCE),
+            Kind::Tidying => (&mut self.tidying, limits::TIDYING_SWEEPS_AT_ONCE),
         }
+    }
+
+    /// How many more entries of a kind may wait.
+    fn room(&mut self, kind: Kind) -> usize {
+        let (queue, at_once) = self.of(kind);
+        (at_once * usize::from(limits::DUE_SHARDS)).saturating_sub(queue.waiting.len())
     }
 
     fn knows(&self, entry: &Entry) -> bool {
@@ -96,16 +107,15 @@ impl Queues {
 
     /// Queues an entry, unless enough of its kind wait: then a later sweep finds it.
     fn add(&mut self, entry: Entry, kind: Kind) {
-        let (queue, at_once) = self.of(kind);
-        if queue.waiting.len() < at_once * usize::from(limits::DUE_SHARDS) {
-            queue.waiting.push_back(entry);
+        if self.room(kind) > 0 {
+            self.of(kind).0.waiting.push_back(entry);
             self.known.insert(entry);
         }
     }
 
     /// An entry to begin now.
     fn next(&mut self) -> Option<(Entry, Kind)> {
-        for kind in [Kind::Own, Kind::Provider] {
+        for kind in [Kind::Own, Kind::Provider, Kind::Tidying] {
             let (queue, at_once) = self.of(kind);
             if queue.running < at_once
                 && let Some(entry) = queue.waiting.pop_front()
@@ -128,18 +138,29 @@ async fn gather(context: &Context, queues: &mut Queues) -> Result<(), Failure> {
     let now = context.clock.now();
     let snapshot = context.store.snapshot().await?;
     let mut found = Vec::new();
+    let mut room = queues.room(Kind::Tidying);
     for shard in 0..limits::DUE_SHARDS {
         let mut range = keys::due_between(shard, Timestamp::from_millis(0), now);
-        let mut new = 0;
+        let (mut new, mut read) = (0, 0);
         loop {
             let rows = snapshot.range(&range, limits::DUE_PER_SWEEP).await?;
             let entries = rows.iter().filter_map(|(key, _)| keys::due_of(key));
-            let before = found.len();
-            found.extend(entries.filter(|entry| !queues.knows(entry)));
-            new += found.len() - before;
+            for entry in entries.filter(|entry| !queues.knows(entry)) {
+                if !is_tidying(entry.1) {
+                    new += 1;
+                } else if room == 0 {
+                    continue;
+                } else {
+                    room -= 1;
+                }
+                found.push(entry);
+            }
+            read += rows.len();
+            let enough = new >= limits::DUE_PER_SWEEP || read >= limits::DUE_READ_PER_SWEEP;
             match rows.last() {
-                // Beyond what is queued already there may be more.
-                Some((last, _)) if rows.len() == limits::DUE_PER_SWEEP && new < rows.len() => {
+                // Beyond what is queued already, and what only tidies up, there may be
+                // more.
+                Some((last, _)) if rows.len() == limits::DUE_PER_SWEEP && !enough => {
                     range = range.after(last);
                 }
                 _ => break,
@@ -165,12 +186,14 @@ async fn kind(snapshot: &AnySnapshot, due: Due) -> Result<Kind, Failure> {
                 None => Kind::Own,
             }
         }
-        Due::TurnSale(_)
-        | Due::Publish(_)
-        | Due::CancelStep(_)
-        | Due::Forget(_)
-        | Due::DropUpload(_) => Kind::Own,
+        Due::TurnSale(_) | Due::Publish(_) | Due::CancelStep(_) => Kind::Own,
+        Due::Forget(_) | Due::DropUpload(_) => Kind::Tidying,
     })
+}
+
+/// Whether an entry is of [`Kind::Tidying`].
+fn is_tidying(due: Due) -> bool {
+    matches!(due, Due::Forget(_) | Due::DropUpload(_))
 }
 
 async fn attempt(context: Context, (due_at, due): Entry) {
@@ -301,6 +324,19 @@ mod tests {
         assert_eq!(begun, limits::PROVIDER_SWEEPS_AT_ONCE);
         queues.add(entry(many), Kind::Own);
         assert_eq!(queues.next(), Some((entry(many), Kind::Own)));
+    }
+
+    #[test]
+    fn what_tidies_up_holds_up_nothing_else() {
+        let mut queues = Queues::default();
+        (0..100_000).for_each(|number| queues.add(entry(number), Kind::Tidying));
+        assert_eq!(queues.room(Kind::Tidying), 0);
+        while let Some((_, kind)) = queues.next() {
+            assert_eq!(kind, Kind::Tidying);
+        }
+        assert_eq!(queues.tidying.running, limits::TIDYING_SWEEPS_AT_ONCE);
+        queues.add(entry(100_000), Kind::Own);
+        assert_eq!(queues.next(), Some((entry(100_000), Kind::Own)));
     }
 
     #[test]

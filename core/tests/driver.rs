@@ -190,6 +190,7 @@ async fn a_store_that_cannot_be_read_is_given_up_at_the_deadline() {
     let queued = Queued {
         command: reserve(1, &[0]),
         deadline: clock.now() + Duration::from_millis(20),
+        note: None,
     };
     let outcomes = world::driver(&store, &clock, 1).run(&[queued]).await;
     assert_eq!(outcomes, [Err(Rejected::Unavailable)]);

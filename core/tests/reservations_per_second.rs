@@ -43,6 +43,7 @@ fn batches(size: usize) -> Vec<Vec<Queued>> {
         .map(|number| Queued {
             command: reserve(number, &mut random),
             deadline: Clock::Wall.now() + Duration::from_secs(3_600),
+            note: None,
         })
         .collect();
     all.chunks(size).map(<[_]>::to_vec).collect()

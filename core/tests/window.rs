@@ -2,8 +2,11 @@
 
 mod site;
 
+use std::time::Duration;
+
 use parterre_core::clock::Clock;
 use parterre_core::config::StoreConfig;
+use parterre_domain::Timestamp;
 use serde_json::{Value, json};
 use site::{World, config, row};
 
@@ -50,28 +53,62 @@ async fn outside_the_window_bulk_writes_wait_unless_they_are_urgent() {
 }
 
 #[tokio::test]
-async fn what_was_put_off_survives_a_restart() {
+async fn what_was_put_off_happens_by_itself_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let store = StoreConfig::Embedded(folder.path().to_owned());
-    let world = World::with(config(store.clone())).await;
-    world
-        .admin("PUT", WINDOW)
-        .json(&closed_now())
-        .send()
-        .await
-        .is(200);
+    let clock = Clock::manual("2030-06-01T10:00:00Z".parse::<Timestamp>().unwrap());
+    let world = World::with_clock(config(store.clone()), &clock).await;
+    let noon = json!({"mode": "daily", "from": "12:00", "to": "13:00", "tz": "UTC"});
+    let set = world.admin("PUT", WINDOW).json(&noon).send().await;
+    set.is(200);
     let event = world.draft(json!({})).await;
     add(&world, &event, 4, "").await.is(200);
     let publish = format!("/admin/v1/events/{event}/publish");
     let put_off = world.admin("POST", &publish).send().await.is(202).json();
+    assert_eq!(put_off["at"], "2030-06-01T12:00:00.000Z");
     world.ended().await.unwrap();
 
-    let world = World::with(config(store)).await;
+    let world = World::with_clock(config(store), &clock).await;
     let again = world.admin("POST", &publish).send().await.is(202).json();
     assert_eq!(again, put_off);
     // What is scheduled is no draft any more.
     let late = add(&world, &event, 1, "").await;
     late.problem(409, "conflict");
+    let path = format!("/admin/v1/events/{event}");
+    assert_eq!(world.shown(&path).await["status"], "draft");
+    clock.advance(Duration::from_secs(2 * 3_600 + 1));
+    site::eventually("the event is on sale", async || {
+        (world.shown(&path).await["status"] == "on_sale").then_some(())
+    })
+    .await;
+    world.reserve(&event, &[0]).await.is(201);
+    world.ended().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_hours_in_which_hardly_anybody_buys_are_suggested() {
+    let clock = Clock::manual("2030-06-01T00:00:00Z".parse::<Timestamp>().unwrap());
+    let world = World::with_clock(config(StoreConfig::Memory), &clock).await;
+    let event = world.published_with(400, json!({"hold_seconds": 10})).await;
+    let suggested = async || world.shown(WINDOW).await["suggested"].clone();
+    // One ticket every hour but from 01:00 to 05:00 UTC, for a week.
+    let mut ticket = 0;
+    for hour in 0..7 * 24 {
+        if !(1..5).contains(&(hour % 24)) {
+            world.buy(&event, &[ticket]).await;
+            ticket += 1;
+        }
+        assert_eq!(suggested().await, json!(null), "hour {hour}");
+        clock.advance(Duration::from_secs(3_600));
+    }
+    let quiet = json!({"from": "01:00", "to": "05:00", "tz": "UTC"});
+    assert_eq!(suggested().await, quiet);
+    // What is bought in the hour that runs says nothing yet: else a crowd at 01:00 would
+    // move the window to 02:00.
+    clock.advance(Duration::from_secs(3_600));
+    let crowd: Vec<u32> = (ticket..ticket + 9).collect();
+    world.buy(&event, &crowd).await;
+    assert_eq!(suggested().await, quiet);
     world.ended().await.unwrap();
 }
 

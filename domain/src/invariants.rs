@@ -1,6 +1,7 @@
 //! Every invariant, named once: called by tests, by `parterre check` and by fault tests.
 
 mod audit;
+mod sales;
 mod store;
 
 use std::fmt;
@@ -43,6 +44,9 @@ pub enum Invariant {
     /// Every reservation is among its event's, and every published event among the
     /// dates; nothing else is.
     IndexesMatchRecords,
+    /// The sales by hour and tier equal the tickets of paid reservations and their
+    /// prices.
+    SalesMatchTickets,
     /// Once the steps of cancelling are done, nobody has a ticket of the event.
     CancelledHoldsNothing,
 }
@@ -59,6 +63,7 @@ impl Invariant {
             Self::PaymentEndsOnce => "payment-ends-once",
             Self::DueIndexIsComplete => "due-index-is-complete",
             Self::IndexesMatchRecords => "indexes-match-records",
+            Self::SalesMatchTickets => "sales-match-tickets",
             Self::CancelledHoldsNothing => "cancelled-holds-nothing",
         }
     }
@@ -83,6 +88,7 @@ pub fn breaches(rows: &Rows, now: Timestamp) -> Vec<Breach> {
     audit.due_index_is_complete();
     audit.indexes_match();
     audit.cancelled_events_hold_nothing();
+    audit.sales_match();
     audit.into_breaches()
 }
 
@@ -151,6 +157,16 @@ mod tests {
                 .collect();
             assert!(names.contains(&name), "without {shown}: {names:?}");
         }
+        let mut world = busy();
+        let sold = world.rows.range(&keys::all_sales(World::EVENT)).next();
+        let (key, _) = sold.expect("a row of sales");
+        let key = key.clone();
+        world.rows.0.insert(key, 3_i64.to_le_bytes().to_vec());
+        let only: Vec<_> = breaches(&world.rows, world.now)
+            .iter()
+            .map(|breach| breach.invariant)
+            .collect();
+        assert_eq!(only, [Invariant::SalesMatchTickets; 2]);
         let mut world = busy();
         world.rows.0.insert(at(0), vec![0xc1]);
         let first = breaches(&world.rows, world.now).remove(0);

@@ -18,13 +18,23 @@
 //! | `c` | event, state u8 | i64 little-endian, by atomic add: counts for show |
 //! | `v` | event | the rev of the last commit that touched it, written blind |
 //! | `a` | starts_at u64, event | empty: published events by date |
+//! | `g` | event, hour u64, tier u16 | i64 little-endian, by atomic add: tickets bought in that hour and still sold |
 //! | `h` | hour u64 | i64 little-endian, by atomic add: tickets bought in that hour |
 //! | `s` | session | the sandbox provider's own records |
+//! | `j` | 2⁶⁴ - 1 - time u64, id | [`crate::AuditRecord`]: the audit trail, newest first |
+//! | `q` | reservation, time u64, what u8 | the rev of the commit, written blind: a reservation's timeline |
 //! | `m` | name | the store's own: epoch, low-water mark, batch markers |
 //! | `z` | position | [`crate::LogRecord`]; only the store writes it |
 
+mod due;
+mod range;
+
+pub use due::Due;
+pub use range::Range;
+
 use crate::{
-    EventId, OutboxId, PaymentId, ReservationId, TicketId, TicketState, Timestamp, UploadId,
+    EventId, Happening, OutboxId, PaymentId, ReservationId, TicketId, TicketState, Timestamp,
+    UploadId,
 };
 
 /// A key of the store.
@@ -125,6 +135,26 @@ pub fn reservation_of(key: &[u8]) -> Option<ReservationId> {
         .map(ReservationId::from_bytes)
 }
 
+/// Something that happened to a reservation.
+pub fn happening(reservation: ReservationId, at: Timestamp, what: Happening) -> Key {
+    let at = at.to_key().to_be_bytes();
+    join(b'q', &[&reservation.to_bytes(), &at, &[what as u8]])
+}
+
+/// All that happened to a reservation, in order.
+pub fn timeline(reservation: ReservationId) -> Range {
+    Range::prefix(&join(b'q', &[&reservation.to_bytes()]))
+}
+
+/// When what happened by a key made by [`happening`].
+pub fn happening_of(key: &[u8]) -> Option<(Timestamp, Happening)> {
+    let [b'q', rest @ ..] = key else { return None };
+    let (at, what) = rest.get(16..)?.split_first_chunk::<8>()?;
+    let &[what] = what else { return None };
+    let at = Timestamp::from_key(u64::from_be_bytes(*at));
+    Some((at, Happening::of(what)?))
+}
+
 /// What an idempotency key of an event remembers.
 pub fn idempotency(event: EventId, key: &str) -> Key {
     join(b'i', &[&event.to_bytes(), key.as_bytes()])
@@ -184,61 +214,6 @@ pub fn due_of(key: &[u8]) -> Option<(Timestamp, Due)> {
     Some((Timestamp::from_key(u64::from_be_bytes(*at)), due))
 }
 
-/// Something that must happen at a time, on whichever core sees it first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Due {
-    /// A reservation's time runs out.
-    Expire(ReservationId),
-    /// An event's sale opens or closes.
-    TurnSale(EventId),
-    /// A put-off publishing.
-    Publish(EventId),
-    /// The next step of cancelling an event.
-    CancelStep(EventId),
-    /// A call to a provider.
-    Outbox(OutboxId),
-    /// An ended reservation and its idempotency key can be forgotten.
-    Forget(ReservationId),
-    /// An upload that no event took up can be dropped.
-    DropUpload(UploadId),
-    /// The sandbox provider has a webhook to deliver; the id is its session's.
-    Sandbox([u8; 16]),
-}
-
-impl Due {
-    fn to_parts(self) -> (u8, [u8; 16]) {
-        match self {
-            Self::Expire(id) => (0, id.to_bytes()),
-            Self::TurnSale(id) => (1, id.to_bytes()),
-            Self::Publish(id) => (2, id.to_bytes()),
-            Self::CancelStep(id) => (3, id.to_bytes()),
-            Self::Outbox(id) => (4, id.0),
-            Self::Forget(id) => (5, id.to_bytes()),
-            Self::DropUpload(id) => (6, id.0),
-            Self::Sandbox(id) => (7, id),
-        }
-    }
-
-    fn from_parts(kind: u8, id: [u8; 16]) -> Option<Self> {
-        Some(match kind {
-            0 => Self::Expire(ReservationId::from_bytes(id)),
-            1 => Self::TurnSale(EventId::from_bytes(id)),
-            2 => Self::Publish(EventId::from_bytes(id)),
-            3 => Self::CancelStep(EventId::from_bytes(id)),
-            4 => Self::Outbox(OutboxId(id)),
-            5 => Self::Forget(ReservationId::from_bytes(id)),
-            6 => Self::DropUpload(UploadId(id)),
-            7 => Self::Sandbox(id),
-            _ => return None,
-        })
-    }
-
-    fn shard(self) -> u8 {
-        let (_, id) = self.to_parts();
-        id[15] % crate::limits::DUE_SHARDS
-    }
-}
-
 /// A counter of an event's tickets in one state.
 pub fn counter(event: EventId, state: TicketState) -> Key {
     join(b'c', &[&event.to_bytes(), &[state as u8]])
@@ -266,6 +241,29 @@ pub fn purchases_from(hour: u64) -> Range {
 pub fn purchase_hour_of(key: &[u8]) -> Option<u64> {
     let [b'h', rest @ ..] = key else { return None };
     rest.try_into().ok().map(u64::from_be_bytes)
+}
+
+/// How many tickets of a tier were bought in an hour since 1970 and are still sold.
+pub fn sales(event: EventId, hour: u64, tier: u16) -> Key {
+    join(
+        b'g',
+        &[&event.to_bytes(), &hour.to_be_bytes(), &tier.to_be_bytes()],
+    )
+}
+
+/// The sales of an event, oldest first.
+pub fn all_sales(event: EventId) -> Range {
+    Range::prefix(&join(b'g', &[&event.to_bytes()]))
+}
+
+/// The event, the hour and the tier that a key made by [`sales`] names.
+pub fn sales_of(key: &[u8]) -> Option<(EventId, u64, u16)> {
+    let [b'g', rest @ ..] = key else { return None };
+    let (event, rest) = rest.split_first_chunk::<16>()?;
+    let (hour, tier) = rest.split_first_chunk::<8>()?;
+    let tier = u16::from_be_bytes(tier.try_into().ok()?);
+    let event = EventId::from_bytes(*event);
+    Some((event, u64::from_be_bytes(*hour), tier))
 }
 
 /// The rev of the last commit that touched an event. Beginning an epoch touches every
@@ -303,6 +301,29 @@ pub fn sandboxes() -> Range {
     Range::prefix(b"s")
 }
 
+/// An entry of the audit trail.
+pub fn audit(at: Timestamp, id: [u8; 16]) -> Key {
+    join(b'j', &[&audit_time(at), &id])
+}
+
+/// The whole audit trail, newest first.
+pub fn audits() -> Range {
+    Range::prefix(b"j")
+}
+
+/// The entries of the audit trail that were made at a time or before.
+pub fn audits_until(at: Timestamp) -> Range {
+    Range {
+        start: join(b'j', &[&audit_time(at)]),
+        ..audits()
+    }
+}
+
+/// Later times are lower, so that reading forwards is reading the newest first.
+fn audit_time(at: Timestamp) -> [u8; 8] {
+    (u64::MAX - at.to_key()).to_be_bytes()
+}
+
 /// The marker of the last batch that a lane of a core committed.
 pub fn marker(core: [u8; 16], lane: u8) -> Key {
     join(b'm', &[b"lane", &core, &[lane]])
@@ -324,44 +345,6 @@ fn join(kind: u8, parts: &[&[u8]]) -> Key {
     key.push(kind);
     parts.iter().for_each(|part| key.extend_from_slice(part));
     key
-}
-
-/// Keys from `start` up to but without `end`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Range {
-    /// The first key.
-    pub start: Key,
-    /// The first key beyond.
-    pub end: Key,
-}
-
-impl Range {
-    /// Every key that begins with a prefix whose last byte isn't 255.
-    pub fn prefix(prefix: &[u8]) -> Self {
-        let start = prefix.to_vec();
-        let mut end = start.clone();
-        while end.last() == Some(&u8::MAX) {
-            end.pop();
-        }
-        if let Some(last) = end.last_mut() {
-            *last += 1;
-        }
-        Self { start, end }
-    }
-
-    /// The part of the range behind a key.
-    #[must_use]
-    pub fn after(mut self, key: &[u8]) -> Self {
-        let mut next = key.to_vec();
-        next.push(0);
-        self.start = self.start.max(next);
-        self
-    }
-
-    /// Whether a key lies in it.
-    pub fn contains(&self, key: &[u8]) -> bool {
-        key >= self.start.as_slice() && key < self.end.as_slice()
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! [`keys`] for where things lie, [`log`] for what a commit tells the world, and [`wire`]
 //! for what travels between processes and to clients. Every bound is in [`limits`].
 
+mod audit;
 pub mod command;
 pub mod delta;
 mod event;
@@ -29,11 +30,13 @@ pub mod sandbox;
 pub mod state;
 mod ticket;
 mod time;
+mod timeline;
 pub mod upload;
 mod whole;
 pub mod window;
 pub mod wire;
 
+pub use audit::{AuditAction, AuditNote, AuditRecord};
 pub use delta::TicketChanges;
 pub use event::{About, EventRecord, Life, SalePhase, Upload, UploadId};
 pub use id::{BadId, EventId, ReservationId, TicketId};
@@ -50,6 +53,7 @@ pub use reservation::{
 pub use rev::{BadRev, Position, Rev};
 pub use ticket::{Counts, CountsChange, States, TicketState};
 pub use time::{BadTimestamp, Timestamp};
+pub use timeline::Happening;
 pub use window::{CreationWindow, Hours};
 
 /// Encodes a record for the store or the feed: MessagePack, structs as arrays, so that a

@@ -60,6 +60,12 @@ pub const PRICE_MAX: i64 = 1_000_000_000; // README
 pub const EVENTS_PER_PAGE: usize = 100; // README
 /// Events in a page when the client says nothing.
 pub const DEFAULT_EVENTS_PER_PAGE: usize = 20; // README
+/// How long an entry of the audit trail is kept: the next one drops what is older.
+pub const AUDIT_KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
+/// Entries of a reservation's timeline that are shown; its life has far fewer.
+pub const TIMELINE_ENTRIES: usize = 100;
+/// Hours that the sales of an event are listed by.
+pub const SALES_HOURS: usize = 10_000;
 /// Tickets in one page of a list.
 pub const TICKETS_PER_PAGE: usize = 1_000; // README
 /// Tickets in a page when the client says nothing.
@@ -86,8 +92,7 @@ pub const BULK_QUEUE: usize = 256;
 pub const COMMAND_DEADLINE: Duration = Duration::from_secs(5); // README
 /// How often a batch is decided anew because a rule asked for more records.
 pub const LOAD_PASSES: usize = 8;
-/// Tickets of the events that a lane keeps arranged for planning the best available
-/// ones; some ten bytes a ticket.
+/// Tickets of the events that a lane keeps arranged for planning; some ten bytes a ticket.
 pub const PLANNED_TICKETS: u64 = 1_000_000;
 /// Tickets of the layouts that a core keeps in memory; some hundred bytes a ticket.
 pub const LAYOUT_TICKETS: u64 = 1_000_000;
@@ -127,9 +132,10 @@ pub const SUGGESTION_LEAST: Duration = Duration::from_secs(7 * 24 * 3600);
 pub const SETTLE_GRACE: Duration = Duration::from_secs(600); // README
 /// How long until the provider is asked again whether a checkout is closed.
 pub const SETTLE_RETRY: Duration = Duration::from_secs(2);
-/// Reservations that one step of cancelling an event ends: at [`MAX_TICKETS`] each they
-/// stay within [`TICKETS_PER_COMMAND`].
-pub const RESERVATIONS_PER_STEP: usize = 50;
+/// Reservations that one step of cancelling looks at; it ends what one commit takes.
+pub const RESERVATIONS_PER_STEP: usize = 1_000;
+/// Bytes that it may write, roughly: sales share its transaction and wait for it.
+pub const STEP_BYTES: usize = 384 << 10;
 /// How long until a call to the payment provider that failed is made again; doubles with
 /// each attempt up to [`OUTBOX_RETRY_MAX`].
 pub const OUTBOX_RETRY: Duration = Duration::from_secs(1);
@@ -151,7 +157,9 @@ pub const DUE_SHARDS: u8 = 16;
 pub const DUE_LOOKBACK: Duration = Duration::from_millis(500);
 /// How often every core sweeps the due index.
 pub const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
-/// Due entries that one sweep takes from one shard.
+/// Due entries that one sweep looks at in one shard.
+pub const DUE_READ_PER_SWEEP: usize = 16_384;
+/// Due entries that one sweep takes from one shard, or reads at once.
 pub const DUE_PER_SWEEP: usize = 256;
 /// How far a core's clock may be from the store's newest commit before it won't start.
 pub const CLOCK_SKEW: Duration = Duration::from_millis(250);
@@ -166,14 +174,13 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(60); // README
 pub const READY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Entries of the due index that one core works off at once.
 pub const SWEEPS_AT_ONCE: usize = 512;
-/// Entries that ask a payment provider which one core works off at once. They are counted
-/// apart: a provider that hangs holds up no other entry.
+/// Those that ask a payment provider, apart: one that hangs holds up no other entry.
 pub const PROVIDER_SWEEPS_AT_ONCE: usize = 128;
-/// Entries that a list looks at for one page before it answers with what it has found and
-/// where to go on.
+/// Entries that only tidy up, apart as well; they leave room in the lanes for uploads.
+pub const TIDYING_SWEEPS_AT_ONCE: usize = 128;
+/// Entries that a list looks at for one page before it says where to go on.
 pub const ROWS_PER_PAGE: usize = 2_000;
-/// Stretches that trimming tells apart in the log: it drops whole ones, so it may keep
-/// this part of the bounds too much.
+/// Stretches of the log that trimming tells apart: it may keep one too many.
 pub const TRIM_STRETCHES: u32 = 512;
 /// How often the log is trimmed.
 pub const TRIM_INTERVAL: Duration = Duration::from_secs(60);

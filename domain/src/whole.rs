@@ -18,30 +18,6 @@ where
     deserializer.deserialize_any(Whole(PhantomData))
 }
 
-/// The same, where `null` or nothing may stand.
-pub(crate) mod maybe {
-    use serde::Deserialize;
-    use serde::de::Deserializer;
-
-    /// Reads a whole number, or none.
-    pub(crate) fn deserialize<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-    where
-        D: Deserializer<'de>,
-        T: TryFrom<i64>,
-    {
-        let read = Option::<Read<T>>::deserialize(deserializer)?;
-        Ok(read.map(|read| read.0))
-    }
-
-    struct Read<T>(T);
-
-    impl<'de, T: TryFrom<i64>> Deserialize<'de> for Read<T> {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            super::deserialize(deserializer).map(Self)
-        }
-    }
-}
-
 struct Whole<T>(PhantomData<T>);
 
 impl<T: TryFrom<i64>> Visitor<'_> for Whole<T> {
@@ -80,21 +56,22 @@ mod tests {
     struct Body {
         #[serde(deserialize_with = "super::deserialize")]
         number: u16,
-        #[serde(default, deserialize_with = "super::maybe::deserialize")]
-        other: Option<i64>,
+        #[serde(default, deserialize_with = "super::deserialize")]
+        other: i64,
     }
 
     #[test]
     fn a_whole_number_is_read_however_it_is_written() {
-        let check = |text: &str, expected: Option<(u16, Option<i64>)>| {
+        let check = |text: &str, expected: Option<(u16, i64)>| {
             let read: Option<Body> = serde_json::from_str(text).ok();
             let read = read.map(|body| (body.number, body.other));
             assert_eq!(read, expected, "{text}");
         };
-        check(r#"{"number": 5}"#, Some((5, None)));
-        check(r#"{"number": 5.0}"#, Some((5, None)));
-        check(r#"{"number": 5e2, "other": null}"#, Some((500, None)));
-        check(r#"{"number": 0, "other": -7.0}"#, Some((0, Some(-7))));
+        check(r#"{"number": 5}"#, Some((5, 0)));
+        check(r#"{"number": 5.0}"#, Some((5, 0)));
+        check(r#"{"number": 5e2}"#, Some((500, 0)));
+        check(r#"{"number": 0, "other": -7.0}"#, Some((0, -7)));
+        check(r#"{"number": 5, "other": null}"#, None);
         check(r#"{"number": 5.5}"#, None);
         check(r#"{"number": -1}"#, None);
         check(r#"{"number": 65536}"#, None);

@@ -138,15 +138,18 @@ fn moment(zone: &TimeZone, day: Date, time: WallTime, which: Repeated) -> Option
 }
 
 /// The quietest hours in a row, by the tickets bought in each hour since 1970, oldest
-/// first; none when purchases go back less than a week.
+/// first; none when purchases go back less than a week. The hour that is still running
+/// counts for nothing: it would speak once more than its fellows of other days, and for a
+/// part only.
 pub fn suggest(purchases: &[(u64, i64)], tz: &str, now: Timestamp) -> Option<Hours> {
     let zone = zone(tz)?;
-    let (first, _) = purchases.first()?;
+    let over = |&&(hour, _): &&(u64, i64)| hour < hour_of(now);
+    let (first, _) = purchases.iter().find(over)?;
     if now.since(hour_start(*first)) < limits::SUGGESTION_LEAST {
         return None;
     }
     let mut bought = [0_i64; 24];
-    for &(hour, count) in purchases {
+    for &(hour, count) in purchases.iter().filter(over) {
         let local = zone.to_datetime(at(hour_start(hour)));
         let of_day = usize::try_from(local.hour()).unwrap_or(0);
         bought[of_day] += count;
@@ -391,6 +394,12 @@ mod tests {
             let hours = suggest(&sold(28), tz, now).unwrap();
             (hours.from.to_string(), hours.to.to_string())
         };
+        let mut running = sold(28);
+        running.extend([(today, 1_000_000), (today + 1, 1_000_000)]);
+        assert_eq!(
+            suggest(&running, "UTC", now),
+            suggest(&sold(28), "UTC", now)
+        );
         assert_eq!(suggested("UTC"), ("23:00".into(), "03:00".into()));
         assert_eq!(suggested("Europe/Berlin"), ("01:00".into(), "05:00".into()));
     }

@@ -1,23 +1,25 @@
-//! The admin API's writes.
+//! The admin API's writes. Each answers the event as it is after the write, from one
+//! snapshot: a repeat answers as the first attempt did.
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Extension, Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{patch, post};
 use parterre_domain::command::{
-    Answer, CancelEvent, ChangeEvent, Command, CreateEvent, EventPatch, Publish, Refund, Withdraw,
+    CancelEvent, ChangeEvent, Command, CreateEvent, EventPatch, Publish, Refund, Withdraw,
 };
-use parterre_domain::wire::api::{EventDetail, PublishAt, RefundRequest, TicketsRequest};
-use parterre_domain::{About, EventId, EventRecord, Life, Refusal, ReservationId, Slug};
+use parterre_domain::wire::api::{PublishAt, RefundRequest, TicketsRequest};
+use parterre_domain::{About, EventId, Life, Refusal, ReservationId};
 use serde::Deserialize;
 
-use super::answer::{Failed, Params, Reply, id, json, read_json};
+use super::admin_lists::shown;
+use super::answer::{Administrator, Params, REV, Reply, id, json, read_json, rev_header};
 use super::{upload, window};
 use crate::context::Context;
 use crate::driver::fresh;
-use crate::lane::Committed;
-use crate::snapshot;
+use crate::layouts::event_in;
+use crate::snapshot::event_rev;
 use crate::store::Store;
 
 pub(super) fn routes() -> Router<Context> {
@@ -32,28 +34,29 @@ pub(super) fn routes() -> Router<Context> {
         .route("/admin/v1/reservations/{id}/refund", post(refund))
 }
 
-async fn create(State(context): State<Context>, request: Request) -> Reply {
+async fn create(
+    State(context): State<Context>,
+    Extension(by): Extension<Administrator>,
+    request: Request,
+) -> Reply {
     let (about, _): (About, _) = read_json(request).await?;
     let event = EventId::new(context.clock.now(), u128::from_be_bytes(fresh()));
-    let committed = context
-        .lanes
-        .submit(Command::CreateEvent(CreateEvent { event, about }))
-        .await?;
-    detail(&context, StatusCode::CREATED, committed).await
+    let create = Command::CreateEvent(CreateEvent { event, about });
+    context.lanes.submit_noted(create, by.note()).await?;
+    answer(&context, StatusCode::CREATED, event).await
 }
 
 async fn change(
     State(context): State<Context>,
     Path(event): Path<String>,
+    Extension(by): Extension<Administrator>,
     request: Request,
 ) -> Reply {
     let event = id(&event, "event")?;
     let (patch, _): (EventPatch, _) = read_json(request).await?;
-    let committed = context
-        .lanes
-        .submit(Command::ChangeEvent(ChangeEvent { event, patch }))
-        .await?;
-    detail(&context, StatusCode::OK, committed).await
+    let change = Command::ChangeEvent(ChangeEvent { event, patch });
+    context.lanes.submit_noted(change, by.note()).await?;
+    answer(&context, StatusCode::OK, event).await
 }
 
 #[derive(Deserialize)]
@@ -66,6 +69,7 @@ async fn publish(
     State(context): State<Context>,
     Path(event): Path<String>,
     Params(urgency): Params<Urgency>,
+    Extension(by): Extension<Administrator>,
 ) -> Reply {
     let event = id(&event, "event")?;
     let at = window::opening(&context, urgency.urgent.unwrap_or(false)).await?;
@@ -74,49 +78,70 @@ async fn publish(
         at: Some(at),
         due_at: None,
     };
-    let committed = context.lanes.submit(Command::Publish(publish)).await?;
-    if let Answer::Event(record) = &committed.answer
-        && let Life::Scheduled { at } = record.life
-    {
-        return json(StatusCode::ACCEPTED, &PublishAt { at }, Some(committed.rev));
+    let publish = Command::Publish(publish);
+    context.lanes.submit_noted(publish, by.note()).await?;
+    let snapshot = context.store.snapshot().await?;
+    let record = event_in(&snapshot, event).await?;
+    match record.map(|record| record.life) {
+        Some(Life::Scheduled { at }) => {
+            let rev = event_rev(&snapshot, event).await?;
+            json(StatusCode::ACCEPTED, &PublishAt { at }, Some(rev))
+        }
+        _ => shown(&snapshot, StatusCode::OK, event).await,
     }
-    detail(&context, StatusCode::OK, committed).await
 }
 
-async fn cancel(State(context): State<Context>, Path(event): Path<String>) -> Reply {
-    let cancel = CancelEvent {
-        event: id(&event, "event")?,
-    };
-    let committed = context.lanes.submit(Command::CancelEvent(cancel)).await?;
-    detail(&context, StatusCode::OK, committed).await
+async fn cancel(
+    State(context): State<Context>,
+    Path(event): Path<String>,
+    Extension(by): Extension<Administrator>,
+) -> Reply {
+    let event = id(&event, "event")?;
+    let cancel = Command::CancelEvent(CancelEvent { event });
+    context.lanes.submit_noted(cancel, by.note()).await?;
+    answer(&context, StatusCode::OK, event).await
 }
 
-async fn withdraw(context: State<Context>, event: Path<String>, request: Request) -> Reply {
-    change_tickets(&context, &event, request, false).await
+async fn withdraw(
+    context: State<Context>,
+    event: Path<String>,
+    by: Extension<Administrator>,
+    request: Request,
+) -> Reply {
+    change_tickets(&context, &event, by.0, request, false).await
 }
 
-async fn restore(context: State<Context>, event: Path<String>, request: Request) -> Reply {
-    change_tickets(&context, &event, request, true).await
+async fn restore(
+    context: State<Context>,
+    event: Path<String>,
+    by: Extension<Administrator>,
+    request: Request,
+) -> Reply {
+    change_tickets(&context, &event, by.0, request, true).await
 }
 
-async fn change_tickets(context: &Context, event: &str, request: Request, restore: bool) -> Reply {
+async fn change_tickets(
+    context: &Context,
+    event: &str,
+    by: Administrator,
+    request: Request,
+    restore: bool,
+) -> Reply {
     let event = id(event, "event")?;
     let (TicketsRequest { tickets }, _) = read_json(request).await?;
-    let committed = context
-        .lanes
-        .submit(Command::Withdraw(Withdraw {
-            event,
-            tickets,
-            restore,
-        }))
-        .await?;
-    let record = find(context, event).await?;
-    shown(context, StatusCode::OK, &record, committed.rev).await
+    let withdraw = Command::Withdraw(Withdraw {
+        event,
+        tickets,
+        restore,
+    });
+    context.lanes.submit_noted(withdraw, by.note()).await?;
+    answer(context, StatusCode::OK, event).await
 }
 
 async fn refund(
     State(context): State<Context>,
     Path(reservation): Path<String>,
+    Extension(by): Extension<Administrator>,
     request: Request,
 ) -> Reply {
     let reservation: ReservationId = id(&reservation, "reservation")?;
@@ -131,32 +156,13 @@ async fn refund(
         reservation,
         return_to_sale,
     };
-    context.lanes.submit(Command::Refund(refund)).await?;
-    Ok(StatusCode::ACCEPTED.into_response())
+    let refund = Command::Refund(refund);
+    context.lanes.submit_noted(refund, by.note()).await?;
+    let rev = event_rev(&context.store.snapshot().await?, found.event).await?;
+    Ok((StatusCode::ACCEPTED, [(REV, rev_header(rev))]).into_response())
 }
 
-async fn detail(context: &Context, status: StatusCode, committed: Committed) -> Reply {
-    match committed.answer {
-        Answer::Event(record) => shown(context, status, &record, committed.rev).await,
-        _ => Err(Slug::Internal
-            .problem("something broke; the operators have been told")
-            .into()),
-    }
-}
-
-async fn shown(
-    context: &Context,
-    status: StatusCode,
-    record: &EventRecord,
-    rev: parterre_domain::Rev,
-) -> Reply {
-    let counts = snapshot::counts(&context.store.snapshot().await?, record).await?;
-    json(status, &EventDetail::new(record, counts, rev), Some(rev))
-}
-
-async fn find(context: &Context, event: EventId) -> Result<EventRecord, Failed> {
-    let snapshot = context.store.snapshot().await?;
-    Ok(crate::layouts::event_in(&snapshot, event)
-        .await?
-        .ok_or(Refusal::NotFound("event"))?)
+/// An event as it is now.
+async fn answer(context: &Context, status: StatusCode, event: EventId) -> Reply {
+    shown(&context.store.snapshot().await?, status, event).await
 }

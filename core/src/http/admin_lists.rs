@@ -4,11 +4,13 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::get;
+use parterre_domain::wire::admin::{AdminReservation, TimelineEntry};
 use parterre_domain::wire::api::{
     Availability, EventDetail, EventList, EventStatus, EventSummary, LayoutBody, Reservation,
 };
 use parterre_domain::{
-    EventId, EventRecord, Refusal, ReservationRecord, ReservationState, keys, limits,
+    EventId, EventRecord, Refusal, ReservationId, ReservationRecord, ReservationState, Rev, keys,
+    limits,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -42,25 +44,34 @@ struct Page<State> {
 
 impl<State> Page<State> {
     fn limit(&self) -> Result<usize, Failed> {
-        match self.limit.unwrap_or(limits::DEFAULT_EVENTS_PER_PAGE) {
-            limit @ 1..=limits::EVENTS_PER_PAGE => Ok(limit),
-            _ => {
-                let reason = format!("must be 1 to {}", limits::EVENTS_PER_PAGE);
-                Err(Refusal::invalid("limit", reason).into())
-            }
-        }
+        limit(self.limit)
     }
 
-    /// The part of a range behind the cursor.
     fn behind(&self, range: keys::Range) -> Result<keys::Range, Failed> {
-        let Some(cursor) = &self.cursor else {
-            return Ok(range);
-        };
-        let key = from_hex(cursor).filter(|key| range.contains(key));
-        match key {
-            Some(key) => Ok(range.after(&key)),
-            None => Err(Refusal::invalid("cursor", "isn't one of this list").into()),
+        behind(self.cursor.as_deref(), range)
+    }
+}
+
+/// How many entries a page is to have.
+pub(super) fn limit(asked: Option<usize>) -> Result<usize, Failed> {
+    match asked.unwrap_or(limits::DEFAULT_EVENTS_PER_PAGE) {
+        limit @ 1..=limits::EVENTS_PER_PAGE => Ok(limit),
+        _ => {
+            let reason = format!("must be 1 to {}", limits::EVENTS_PER_PAGE);
+            Err(Refusal::invalid("limit", reason).into())
         }
+    }
+}
+
+/// The part of a range behind a cursor.
+pub(super) fn behind(cursor: Option<&str>, range: keys::Range) -> Result<keys::Range, Failed> {
+    let Some(cursor) = cursor else {
+        return Ok(range);
+    };
+    let key = from_hex(cursor).filter(|key| range.contains(key));
+    match key {
+        Some(key) => Ok(range.after(&key)),
+        None => Err(Refusal::invalid("cursor", "isn't one of this list").into()),
     }
 }
 
@@ -119,15 +130,20 @@ pub(super) struct AdminEvent {
 
 async fn event(State(context): State<Context>, Path(event): Path<String>) -> Reply {
     let snapshot = context.store.snapshot().await?;
-    let record = event_in(&snapshot, id(&event, "event")?)
+    shown(&snapshot, StatusCode::OK, id(&event, "event")?).await
+}
+
+/// An event as a snapshot has it: record, counts and rev are of one moment.
+pub(super) async fn shown(snapshot: &AnySnapshot, status: StatusCode, event: EventId) -> Reply {
+    let record = event_in(snapshot, event)
         .await?
         .ok_or(Refusal::NotFound("event"))?;
-    let rev = event_rev(&snapshot, record.id).await?;
+    let rev = event_rev(snapshot, record.id).await?;
     let body = AdminEvent {
-        detail: EventDetail::new(&record, counts(&snapshot, &record).await?, rev),
-        cancelling: cancelling(&snapshot, &record).await?,
+        detail: EventDetail::new(&record, counts(snapshot, &record).await?, rev),
+        cancelling: cancelling(snapshot, &record).await?,
     };
-    json(StatusCode::OK, &body, Some(rev))
+    json(status, &body, Some(rev))
 }
 
 async fn cancelling(
@@ -218,19 +234,31 @@ async fn reservations(
 }
 
 async fn reservation(State(context): State<Context>, Path(reservation): Path<String>) -> Reply {
-    let found = context
-        .payments
-        .find(id(&reservation, "reservation")?)
-        .await?;
-    let record = found.ok_or(Refusal::NotFound("reservation"))?;
-    let (event, layout) = context
-        .layouts
-        .get(record.event)
+    let id: ReservationId = id(&reservation, "reservation")?;
+    let snapshot = context.store.snapshot().await?;
+    let record: Option<ReservationRecord> = read(&snapshot, &keys::reservation(id)).await?;
+    let record = record.ok_or(Refusal::NotFound("reservation"))?;
+    let event = event_in(&snapshot, record.event)
         .await?
         .ok_or(Refusal::NotFound("reservation"))?;
-    json(
-        StatusCode::OK,
-        &Reservation::new(&record, &event, &layout, false),
-        None,
-    )
+    let layout = context.layouts.of(&snapshot, &event).await?;
+    let body = AdminReservation {
+        reservation: Reservation::new(&record, &event, &layout, false),
+        timeline: timeline(&snapshot, id).await?,
+    };
+    json(StatusCode::OK, &body, None)
+}
+
+async fn timeline(
+    snapshot: &AnySnapshot,
+    reservation: ReservationId,
+) -> Result<Vec<TimelineEntry>, Failure> {
+    let range = keys::timeline(reservation);
+    let rows = snapshot.range(&range, limits::TIMELINE_ENTRIES).await?;
+    let entries = rows.into_iter().filter_map(|(key, value)| {
+        let (at, what) = keys::happening_of(&key)?;
+        let rev = Rev::from_bytes(value.try_into().ok()?);
+        Some(TimelineEntry { at, rev, what })
+    });
+    Ok(entries.collect())
 }

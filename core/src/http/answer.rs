@@ -8,13 +8,14 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use parterre_domain::upload::BadUpload;
 use parterre_domain::wire::feed::SECRET_HEADER;
-use parterre_domain::{Problem, Refusal, Rev, Slug, Timestamp, limits};
+use parterre_domain::{AuditNote, Problem, Refusal, Rev, Slug, Timestamp, limits};
 use parterre_gate::body::Bounds;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use subtle::{ConditionallySelectable, ConstantTimeEq};
 
+use crate::config::AdminToken;
 use crate::context::Context;
 use crate::lane::Rejected;
 use crate::store::Failure;
@@ -130,10 +131,16 @@ pub(super) fn json(status: StatusCode, body: &impl Serialize, rev: Option<Rev>) 
         HeaderValue::from_static("application/json"),
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(rev) = rev.and_then(|rev| HeaderValue::try_from(rev.to_string()).ok()) {
-        headers.insert(REV, rev);
+    if let Some(rev) = rev {
+        headers.insert(REV, rev_header(rev));
     }
     Ok(response)
+}
+
+/// A rev as the value of its header.
+pub(super) fn rev_header(rev: Rev) -> HeaderValue {
+    // Digits are a header's value, always.
+    HeaderValue::try_from(rev.to_string()).unwrap_or(HeaderValue::from_static("none"))
 }
 
 /// Bytes as [`parterre_domain::encode`] makes them, for an edge.
@@ -215,28 +222,54 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, Failed> {
     }
 }
 
+/// Who asks, by the name of the token; in the extensions of every request that
+/// [`administrators_only`] lets pass.
+#[derive(Clone, Debug)]
+pub(super) struct Administrator {
+    token_name: String,
+}
+
+impl Administrator {
+    /// What the audit trail is to say of one command.
+    pub(super) fn note(self) -> AuditNote {
+        AuditNote {
+            token_name: self.token_name,
+            id: crate::driver::fresh(),
+        }
+    }
+}
+
 /// Lets administrators pass.
 pub(super) async fn administrators_only(
     State(context): State<Context>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    let known = bearer(request.headers()).map(|token| {
-        let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        let matches = context
-            .config
-            .admin_tokens
-            .iter()
-            .map(|known| known.hash.ct_eq(&hash));
-        bool::from(matches.fold(subtle::Choice::from(0), |found, same| found | same))
-    });
+    let known = bearer(request.headers())
+        .map(|token| administrator(&context.config.admin_tokens, token.as_bytes()));
     match known {
-        Ok(true) => next.run(request).await,
-        Ok(false) => {
+        Ok(Some(administrator)) => {
+            request.extensions_mut().insert(administrator);
+            next.run(request).await
+        }
+        Ok(None) => {
             Failed::from(Slug::Forbidden.problem("no administrator has this token")).into_response()
         }
         Err(failed) => failed.into_response(),
     }
+}
+
+/// Whose token it is. How long that takes says neither whether nor where it is found.
+fn administrator(tokens: &[AdminToken], token: &[u8]) -> Option<Administrator> {
+    let hash: [u8; 32] = Sha256::digest(token).into();
+    let mut found = u32::MAX;
+    for (number, known) in (0_u32..).zip(tokens) {
+        found.conditional_assign(&number, known.hash.ct_eq(&hash));
+    }
+    let found = tokens.get(usize::try_from(found).ok()?)?;
+    Some(Administrator {
+        token_name: found.name.clone(),
+    })
 }
 
 /// Lets edges pass.

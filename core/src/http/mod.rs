@@ -3,9 +3,11 @@
 mod admin;
 mod admin_lists;
 pub(crate) mod answer;
+mod audit;
 mod internal;
 mod openapi;
 mod public;
+mod sales;
 mod serve;
 mod upload;
 mod window;
@@ -34,6 +36,8 @@ pub(crate) fn router(context: Context) -> Router {
         .merge(
             admin::routes()
                 .merge(admin_lists::routes())
+                .merge(audit::routes())
+                .merge(sales::routes())
                 .merge(window::routes())
                 .layer(middleware::from_fn_with_state(
                     context.clone(),

@@ -12,9 +12,10 @@ use bytes::Bytes;
 use parterre_domain::command::EventPatch;
 use parterre_domain::openapi::{Document, Operation};
 use parterre_domain::upload::SeatingPlan;
+use parterre_domain::wire::admin::{AdminReservation, AuditList, Sales};
 use parterre_domain::wire::api::{
-    Availability, CreationWindowAnswer, EventDetail, EventList, LayoutBody, PublishAt,
-    RefundRequest, Reservation, TicketsAdded, TicketsRequest, TicketsUpload,
+    Availability, CreationWindowAnswer, EventList, LayoutBody, PublishAt, RefundRequest,
+    TicketsAdded, TicketsRequest, TicketsUpload,
 };
 use parterre_domain::{About, CreationWindow, Slug, limits};
 use serde_json::{Value, json};
@@ -68,7 +69,7 @@ fn document() -> Document {
     behind.chain([own]).fold(document, Document::with)
 }
 
-fn lists() -> [Operation; 2] {
+fn lists() -> [Operation; 3] {
     [
         Operation::get(
             "/admin/v1/events",
@@ -93,6 +94,17 @@ fn lists() -> [Operation; 2] {
         .leads_to("getReservation", "$response.body#/reservations/0/id")
         .leads_to("refund", "$response.body#/reservations/0/id")
         .refuses(&[Slug::Malformed, Slug::Invalid]),
+        Operation::get(
+            "/admin/v1/audit",
+            "listAudit",
+            "Lists what administrators have changed, newest first; entries of one millisecond \
+             come in any order. Entries are kept 400 days. What changed nothing, such as a \
+             repeat or a refusal, has none.",
+        )
+        .query("limit", page(), "Entries in a page.")
+        .query("cursor", text(), "`next_cursor` of the page before.")
+        .answers::<AuditList>(200, "A page of the audit trail.", READ)
+        .refuses(&[Slug::Malformed, Slug::Invalid]),
     ]
 }
 
@@ -104,7 +116,7 @@ fn drafts() -> [Operation; 3] {
             "Makes a draft of an event.",
         )
         .takes::<About>("What there is to say of it.")
-        .answers::<EventDetail>(201, "The draft.", WRITTEN)
+        .answers::<AdminEvent>(201, "The draft.", WRITTEN)
         .leads_to("addTickets", "$response.body#/id")
         .leads_to("changeEvent", "$response.body#/id")
         .leads_to("publishEvent", "$response.body#/id")
@@ -151,7 +163,7 @@ fn drafts() -> [Operation; 3] {
             json!({"type": "boolean"}),
             "Whatever the creation window says.",
         )
-        .answers::<EventDetail>(200, "Everybody sees it.", WRITTEN)
+        .answers::<AdminEvent>(200, "Everybody sees it.", WRITTEN)
         .answers::<PublishAt>(202, "Everybody will see it when the window opens.", WRITTEN)
         .refuses(&[Slug::Conflict, Slug::Invalid, Slug::Malformed]),
     ]
@@ -162,7 +174,7 @@ fn published() -> [Operation; 4] {
         Operation::patch("/admin/v1/events/{id}", "changeEvent", "Changes an event.")
             .id("The event.")
             .takes::<EventPatch>("What is to change.")
-            .answers::<EventDetail>(200, "The event as it now is.", WRITTEN)
+            .answers::<AdminEvent>(200, "The event as it now is.", WRITTEN)
             .refuses(&[Slug::Conflict]),
         Operation::post(
             "/admin/v1/events/{id}/cancel",
@@ -170,7 +182,7 @@ fn published() -> [Operation; 4] {
             "Cancels an event; its reservations end in steps behind this.",
         )
         .id("The event.")
-        .answers::<EventDetail>(200, "Nothing of it is sold from here on.", WRITTEN),
+        .answers::<AdminEvent>(200, "Nothing of it is sold from here on.", WRITTEN),
         Operation::post(
             "/admin/v1/events/{id}/tickets/withdraw",
             "withdrawTickets",
@@ -178,7 +190,7 @@ fn published() -> [Operation; 4] {
         )
         .id("The event.")
         .takes::<TicketsRequest>("Which.")
-        .answers::<EventDetail>(200, "The event as it now is.", WRITTEN)
+        .answers::<AdminEvent>(200, "The event as it now is.", WRITTEN)
         .refuses(&[Slug::TicketsTaken, Slug::Conflict]),
         Operation::post(
             "/admin/v1/events/{id}/tickets/restore",
@@ -187,7 +199,7 @@ fn published() -> [Operation; 4] {
         )
         .id("The event.")
         .takes::<TicketsRequest>("Which.")
-        .answers::<EventDetail>(200, "The event as it now is.", WRITTEN)
+        .answers::<AdminEvent>(200, "The event as it now is.", WRITTEN)
         .refuses(&[Slug::TicketsTaken, Slug::Conflict]),
     ]
 }
@@ -210,7 +222,7 @@ fn window() -> [Operation; 2] {
     ]
 }
 
-fn one_event() -> [Operation; 3] {
+fn one_event() -> [Operation; 4] {
     [
         Operation::get(
             "/admin/v1/events/{id}",
@@ -233,6 +245,13 @@ fn one_event() -> [Operation; 3] {
         )
         .id("The event.")
         .answers::<LayoutBody>(200, "The layout.", READ),
+        Operation::get(
+            "/admin/v1/events/{id}/sales",
+            "getSales",
+            "Shows what of an event is sold, by tier and by the hour of the purchase.",
+        )
+        .id("The event.")
+        .answers::<Sales>(200, "The sales, net of refunds.", WRITTEN),
     ]
 }
 
@@ -244,7 +263,7 @@ fn reservations() -> [Operation; 2] {
             "Shows a reservation.",
         )
         .id("The reservation.")
-        .answers::<Reservation>(200, "The reservation, without its token.", READ),
+        .answers::<AdminReservation>(200, "The reservation, without its token.", READ),
         Operation::post(
             "/admin/v1/reservations/{id}/refund",
             "refund",

@@ -1,21 +1,26 @@
 //! Uploads of tickets to a draft: parsed, cut into chunks, staged one by one behind
 //! waiting sales, then taken up at once.
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Extension, Path, Request, State};
 use axum::http::{StatusCode, header};
 use bytes::Bytes;
-use parterre_domain::command::{AddTickets, Answer, Command, StageChunk};
+use parterre_domain::command::{AddTickets, Command, StageChunk};
 use parterre_domain::upload::{self, BadUpload, Format, Prices, Uploaded};
 use parterre_domain::wire::api::TicketsAdded;
-use parterre_domain::{EventId, EventRecord, LayoutChunk, Life, Refusal, Slug, UploadId, limits};
+use parterre_domain::{
+    AuditNote, EventId, EventRecord, LayoutChunk, Life, Refusal, Slug, UploadId, limits,
+};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use super::answer::{Failed, Params, Reply, UPLOAD, body, id, json};
+use super::answer::{Administrator, Failed, Params, Reply, UPLOAD, body, id, json};
 use super::window;
 use crate::context::Context;
 use crate::driver::fresh;
 use crate::lane::{Committed, Rejected};
+use crate::layouts::event_in;
+use crate::snapshot::event_rev;
+use crate::store::Store;
 
 /// Bodies and what is parsed from them are large, so few may be in memory at once.
 static SLOTS: Semaphore = Semaphore::const_new(limits::UPLOADS_AT_ONCE);
@@ -32,6 +37,7 @@ pub(super) async fn add_tickets(
     State(context): State<Context>,
     Path(event): Path<String>,
     Params(query): Params<PriceQuery>,
+    Extension(by): Extension<Administrator>,
     request: Request,
 ) -> Reply {
     let event: EventId = id(&event, "event")?;
@@ -49,15 +55,15 @@ pub(super) async fn add_tickets(
     window::check_upload(&context, uploaded.tickets.len(), urgent).await?;
     drop(slot);
     let added = count(uploaded.tickets.len());
-    let committed = stage(&context, event, uploaded, chunks).await?;
-    match committed.answer {
-        Answer::Event(record) => {
-            let total = record.total;
-            let body = TicketsAdded { added, total };
-            json(StatusCode::OK, &body, Some(committed.rev))
-        }
-        other => Err(Rejected::Broken(format!("adding tickets answered {other:?}")).into()),
-    }
+    stage(&context, event, uploaded, chunks, by.note()).await?;
+    let snapshot = context.store.snapshot().await?;
+    let record = event_in(&snapshot, event)
+        .await?
+        .ok_or(Refusal::NotFound("event"))?;
+    let rev = event_rev(&snapshot, event).await?;
+    let total = record.total;
+    let body = TicketsAdded { added, total };
+    json(StatusCode::OK, &body, Some(rev))
 }
 
 fn format(request: &Request) -> Result<Format, Failed> {
@@ -126,6 +132,7 @@ async fn stage(
     event: EventId,
     uploaded: Uploaded,
     chunks: Vec<LayoutChunk>,
+    note: AuditNote,
 ) -> Result<Committed, Rejected> {
     let upload = UploadId(fresh());
     for (number, chunk) in (0..).zip(&chunks) {
@@ -135,7 +142,7 @@ async fn stage(
             number,
             bytes: parterre_domain::encode(chunk),
         };
-        patiently(context, Command::StageChunk(stage)).await?;
+        patiently(context, Command::StageChunk(stage), None).await?;
     }
     let add = AddTickets {
         event,
@@ -146,20 +153,28 @@ async fn stage(
         with_places: uploaded.with_places,
         tiers: uploaded.tiers,
     };
-    patiently(context, Command::AddTickets(add)).await
+    patiently(context, Command::AddTickets(add), Some(note)).await
 }
 
 /// Submits a command that may be repeated. A full lane only means that sales go first.
-async fn patiently(context: &Context, command: Command) -> Result<Committed, Rejected> {
+async fn patiently(
+    context: &Context,
+    command: Command,
+    note: Option<AuditNote>,
+) -> Result<Committed, Rejected> {
+    let submit = async || match note.clone() {
+        Some(note) => context.lanes.submit_noted(command.clone(), note).await,
+        None => context.lanes.submit(command.clone()).await,
+    };
     for _ in 1..limits::UPLOAD_TRIES {
-        match context.lanes.submit(command.clone()).await {
+        match submit().await {
             Err(Rejected::Busy | Rejected::Unavailable | Rejected::OutcomeUnknown) => {
                 tokio::time::sleep(limits::SWEEP_INTERVAL).await;
             }
             outcome => return outcome,
         }
     }
-    context.lanes.submit(command).await
+    submit().await
 }
 
 fn count(length: usize) -> u32 {

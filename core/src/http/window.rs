@@ -1,7 +1,7 @@
 //! The creation window: what it is, and what it puts off.
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use parterre_domain::command::{Command, SetCreationWindow};
@@ -10,7 +10,7 @@ use parterre_domain::window::{hour_of, suggest};
 use parterre_domain::wire::api::CreationWindowAnswer;
 use parterre_domain::{CreationWindow, Refusal, Timestamp, keys, limits};
 
-use super::answer::{Failed, Reply, json, read_json};
+use super::answer::{Administrator, Failed, Reply, json, read_json};
 use crate::context::Context;
 use crate::layouts::decode;
 use crate::store::any::AnySnapshot;
@@ -26,13 +26,17 @@ async fn show(State(context): State<Context>) -> Reply {
     answer(&snapshot, window, context.clock.now()).await
 }
 
-async fn set(State(context): State<Context>, request: Request) -> Reply {
+async fn set(
+    State(context): State<Context>,
+    Extension(by): Extension<Administrator>,
+    request: Request,
+) -> Reply {
     let (window, _): (CreationWindow, _) = read_json(request).await?;
     let set = SetCreationWindow {
         window: window.clone(),
     };
     let set = Command::SetCreationWindow(set);
-    context.lanes.submit(set).await?;
+    context.lanes.submit_noted(set, by.note()).await?;
     let snapshot = context.store.snapshot().await?;
     answer(&snapshot, window, context.clock.now()).await
 }

@@ -10,8 +10,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parterre_domain::command::{Answer, Command};
-use parterre_domain::{EventId, Refusal, Rev, Timestamp, keys, limits};
+use parterre_domain::command::{Answer, Command, Place};
+use parterre_domain::{AuditNote, EventId, Refusal, Rev, Timestamp, keys, limits};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -63,11 +63,13 @@ pub enum Rejected {
 
 struct Senders {
     sales: mpsc::Sender<Job>,
+    steps: mpsc::Sender<Job>,
     bulk: mpsc::Sender<Job>,
 }
 
 struct Job {
     work: Work,
+    note: Option<AuditNote>,
     deadline: Timestamp,
     replans: usize,
     answer: oneshot::Sender<Outcome>,
@@ -98,10 +100,12 @@ impl Lanes {
         let ended = watch::channel(false).0;
         for number in 0..count.max(1) {
             let (sales, sales_queue) = mpsc::channel(limits::LANE_QUEUE);
+            let (steps, steps_queue) = mpsc::channel(limits::BULK_QUEUE);
             let (bulk, bulk_queue) = mpsc::channel(limits::BULK_QUEUE);
             let marker = keys::marker(core, number);
             let lane = Lane {
                 sales: sales_queue,
+                steps: steps_queue,
                 bulk: bulk_queue,
                 stop: stop.subscribe(),
                 again: VecDeque::new(),
@@ -113,7 +117,7 @@ impl Lanes {
                 metrics: metrics.clone(),
             };
             threads.push(spawn(number, lane, Ended(ended.clone()))?);
-            lanes.push(Senders { sales, bulk });
+            lanes.push(Senders { sales, steps, bulk });
         }
         let lanes = Self {
             lanes: lanes.into(),
@@ -135,8 +139,21 @@ impl Lanes {
     ///
     /// See [`Rejected`].
     pub async fn submit(&self, command: Command) -> Result<Committed, Rejected> {
-        let (event, bulk) = (command.event(), command.is_bulk());
-        self.enqueue(event, bulk, Work::Command(command)).await
+        self.enqueue(Work::Command(command), None).await
+    }
+
+    /// The same for a command that an administrator asks for: if it changes anything it
+    /// is entered in the audit trail.
+    ///
+    /// # Errors
+    ///
+    /// See [`Rejected`].
+    pub async fn submit_noted(
+        &self,
+        command: Command,
+        note: AuditNote,
+    ) -> Result<Committed, Rejected> {
+        self.enqueue(Work::Command(command), Some(note)).await
     }
 
     /// Has the best available tickets planned, reserved and committed.
@@ -145,34 +162,38 @@ impl Lanes {
     ///
     /// See [`Rejected`]; [`Refusal::TicketsTaken`] without tickets when nothing fits.
     pub async fn reserve_best(&self, request: BestRequest) -> Result<Committed, Rejected> {
-        self.enqueue(request.event, false, Work::Best(request))
-            .await
+        self.enqueue(Work::Best(request), None).await
     }
 
-    async fn enqueue(&self, event: EventId, bulk: bool, work: Work) -> Outcome {
+    async fn enqueue(&self, work: Work, note: Option<AuditNote>) -> Outcome {
         let kind = match &work {
             Work::Command(command) => command_name(command),
             Work::Best(_) => "reserve",
         };
         let began = Instant::now();
-        let outcome = self.queue(event, bulk, work).await;
+        let outcome = self.queue(work, note).await;
         let took = began.elapsed().as_secs_f64();
         self.metrics.command_seconds.observe(took);
         self.count(kind, &outcome);
         outcome
     }
 
-    async fn queue(&self, event: EventId, bulk: bool, work: Work) -> Outcome {
+    async fn queue(&self, work: Work, note: Option<AuditNote>) -> Outcome {
+        let lane = self.lane(work.event());
         let (answer, answered) = oneshot::channel();
         let deadline = self.clock.now() + limits::COMMAND_DEADLINE;
         let job = Job {
             work,
+            note,
             deadline,
             replans: 0,
             answer,
         };
-        let lane = self.lane(event);
-        let sender = if bulk { &lane.bulk } else { &lane.sales };
+        let sender = match job.work.place() {
+            Place::Sales => &lane.sales,
+            Place::Steps => &lane.steps,
+            Place::Bulk => &lane.bulk,
+        };
         let place = sender.try_reserve().map_err(|full| match full {
             TrySendError::Full(()) => Rejected::Busy,
             // The lanes have been told to stop.
@@ -262,21 +283,30 @@ fn spawn(number: u8, lane: Lane, ended: Ended) -> std::io::Result<std::thread::J
     })
 }
 
-impl Job {
-    fn is_bulk(&self) -> bool {
-        match &self.work {
-            Work::Command(command) => command.is_bulk(),
-            Work::Best(_) => false,
+impl Work {
+    fn event(&self) -> EventId {
+        match self {
+            Self::Command(command) => command.event(),
+            Self::Best(request) => request.event,
+        }
+    }
+
+    fn place(&self) -> Place {
+        match self {
+            Self::Command(command) => command.place(),
+            Self::Best(_) => Place::Sales,
         }
     }
 
     fn weight_bytes(&self) -> usize {
-        match &self.work {
-            Work::Command(command) => command.weight_bytes(),
-            Work::Best(request) => 64 + 32 * usize::from(request.wish.count),
+        match self {
+            Self::Command(command) => command.weight_bytes(),
+            Self::Best(request) => 64 + 32 * usize::from(request.wish.count),
         }
     }
+}
 
+impl Job {
     fn reply(self, outcome: Outcome) {
         // A caller that has gone away needs no answer.
         drop(self.answer.send(outcome));

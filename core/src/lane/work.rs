@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::Instant;
 
-use parterre_domain::command::Answer;
+use parterre_domain::command::{Answer, Place};
 use parterre_domain::{Refusal, TakenTicket, limits};
 use prometheus::Counter;
 use tokio::sync::mpsc::error::TryRecvError;
@@ -18,6 +18,8 @@ use crate::store::any::AnyStore;
 /// A lane at work.
 pub(super) struct Lane {
     pub(super) sales: mpsc::Receiver<Job>,
+    /// Steps of long works that somebody waits for.
+    pub(super) steps: mpsc::Receiver<Job>,
     pub(super) bulk: mpsc::Receiver<Job>,
     pub(super) stop: watch::Receiver<bool>,
     /// Requests whose plan lost a race.
@@ -51,7 +53,7 @@ impl Lane {
         }
     }
 
-    /// The next job, sales before bulk work; none when told to stop and nothing is left.
+    /// The next job, sales before steps before bulk work; none when told to stop and nothing is left.
     async fn next(&mut self) -> Option<Job> {
         if let Some(job) = self.again.pop_front() {
             return Some(job);
@@ -60,9 +62,11 @@ impl Lane {
             tokio::select! {
                 biased;
                 Some(job) = self.sales.recv() => break job,
+                Some(job) = self.steps.recv() => break job,
                 Some(job) = self.bulk.recv() => break job,
                 true = told(&mut self.stop), if !self.sales.is_closed() => {
                     self.sales.close();
+                    self.steps.close();
                     self.bulk.close();
                 }
                 else => return None,
@@ -72,10 +76,14 @@ impl Lane {
         Some(job)
     }
 
-    /// Whatever has queued, within the bounds of a batch, and one piece of bulk work.
+    /// Whatever has queued, within the bounds of a batch, and a piece of bulk work: a
+    /// large one, or several small ones.
     fn gather(&mut self, first: Job) -> Vec<Job> {
-        let bulk = first.is_bulk();
-        let mut bytes = first.weight_bytes();
+        let mut bytes = first.work.weight_bytes();
+        let mut bulk_bytes = match first.work.place() {
+            Place::Sales => 0,
+            Place::Steps | Place::Bulk => bytes,
+        };
         let mut jobs = vec![first];
         while jobs.len() < limits::COMMANDS_PER_BATCH && bytes < limits::BATCH_BYTES {
             let again = self.again.pop_front();
@@ -85,12 +93,16 @@ impl Lane {
             }) else {
                 break;
             };
-            bytes += job.weight_bytes();
+            bytes += job.work.weight_bytes();
             jobs.push(job);
         }
-        if !bulk {
-            let received = self.bulk.try_recv();
-            jobs.extend(self.taken(received));
+        while bulk_bytes < limits::CHUNK_BYTES {
+            let received = self.steps.try_recv().or_else(|_| self.bulk.try_recv());
+            let Some(job) = self.taken(received) else {
+                break;
+            };
+            bulk_bytes += job.work.weight_bytes();
+            jobs.push(job);
         }
         jobs
     }
@@ -125,6 +137,7 @@ impl Lane {
             queued.push(Queued {
                 command,
                 deadline: job.deadline,
+                note: job.note.clone(),
             });
             ready.push(Ready { job, plan });
         }

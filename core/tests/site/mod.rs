@@ -14,6 +14,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use parterre_core::clock::Clock;
 use parterre_core::config::{AdminToken, Config, Payments, StoreConfig};
 use parterre_core::store::Failure;
 use serde_json::{Value, json};
@@ -81,7 +82,12 @@ impl World {
 
     /// A core with these settings.
     pub(crate) async fn with(config: Config) -> Self {
-        let core = parterre_core::build(config)
+        Self::with_clock(config, &Clock::Wall).await
+    }
+
+    /// A core with these settings whose time is moved by hand.
+    pub(crate) async fn with_clock(config: Config, clock: &Clock) -> Self {
+        let core = parterre_core::build_with_clock(config, clock.clone())
             .await
             .unwrap_or_else(|error| panic!("{error}"));
         let (listen, probe) = (core.address(), core.probe());
@@ -177,6 +183,42 @@ impl World {
             .await
     }
 
+    /// Reserves tickets and pays for them at the sandbox; gives the reservation.
+    pub(crate) async fn buy(&self, event: &str, tickets: &[u32]) -> Value {
+        let reservation = self.reserve(event, tickets).await.is(201).json();
+        self.check_out(&reservation).await;
+        self.pay(&reservation).await;
+        reservation
+    }
+
+    /// Begins a checkout at the sandbox.
+    pub(crate) async fn check_out(&self, reservation: &Value) {
+        let path = format!("/v1/reservations/{}/checkout", id(reservation));
+        let body = json!({
+            "buyer": {"name": "Ada", "email": "ada@example.org"},
+            "success_url": "https://shop.example/yes",
+            "cancel_url": "https://shop.example/no",
+        });
+        let call = self.edge("POST", &path).token(reservation);
+        call.json(&body).send().await.is(200);
+    }
+
+    /// Pays what is checked out. No webhook reaches a core without an edge, so it hears of
+    /// the payment when it asks the provider: here on an attempt to release.
+    pub(crate) async fn pay(&self, reservation: &Value) {
+        let pay = format!("/sandbox/{}/pay?behave=silent", id(reservation));
+        let call = self.edge("POST", &pay).header("accept", "application/json");
+        call.send().await.is(200);
+        let path = format!("/v1/reservations/{}", id(reservation));
+        let release = self.edge("DELETE", &path).token(reservation).send().await;
+        assert_eq!(release.problem(409, "conflict")["state"], "paid");
+    }
+
+    /// What an administrator gets.
+    pub(crate) async fn shown(&self, path: &str) -> Value {
+        self.admin("GET", path).send().await.is(200).json()
+    }
+
     /// The states of an event's tickets, a letter each.
     pub(crate) async fn states(&self, event: &str) -> String {
         let path = format!("/admin/v1/events/{event}/availability");
@@ -262,6 +304,11 @@ impl Reply {
         let value = value.unwrap_or_else(|| panic!("no header {name}: {:?}", self.headers));
         value.to_str().unwrap()
     }
+}
+
+/// The id in an answer.
+pub(crate) fn id(of: &Value) -> &str {
+    of["id"].as_str().unwrap()
 }
 
 /// The body that makes a draft, with some fields changed.

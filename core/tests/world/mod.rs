@@ -134,7 +134,11 @@ pub(crate) fn driver<S: Store>(store: &S, clock: &Clock, core: u8) -> Driver<S> 
 
 pub(crate) fn queued(command: Command, clock: &Clock) -> Queued {
     let deadline = clock.now() + limits::COMMAND_DEADLINE;
-    Queued { command, deadline }
+    Queued {
+        command,
+        deadline,
+        note: None,
+    }
 }
 
 /// Runs commands that must succeed, each in a batch of its own.

@@ -4,8 +4,8 @@ use super::{Answer, about, cancel_event, end_reservation, reserve};
 use crate::keys::Due;
 use crate::state::{Decision, Overlay, TicketRecord};
 use crate::{
-    Buyer, Checkout, EventId, Refusal, ReservationId, ReservationRecord, ReservationState, Session,
-    Timestamp,
+    Buyer, Checkout, EventId, Happening, Refusal, ReservationId, ReservationRecord,
+    ReservationState, Session, Timestamp,
 };
 
 /// Commits the intent to open a session at the provider, and holds the tickets once
@@ -51,6 +51,7 @@ impl BeginCheckout {
             session: None,
         });
         overlay.put_reservation(&record);
+        overlay.happens(record.id, now, Happening::CheckoutBegun);
         Ok(Answer::Reservation(Box::new(record)))
     }
 }
@@ -76,6 +77,7 @@ impl OpenCheckout {
         if checkout.session.is_none() {
             checkout.session = Some(self.session.clone());
             overlay.put_reservation(&record);
+            overlay.happens(record.id, now, Happening::CheckoutOpened);
             close_if_ended(overlay, &record, now);
         }
         Ok(Answer::Reservation(Box::new(record)))

@@ -1,5 +1,7 @@
 //! Changes what is said of an event, published or not.
 
+use serde::{Deserialize, Deserializer};
+
 use super::{Answer, about, publish, turn_sale};
 use crate::state::{Decision, Overlay};
 use crate::{About, Currency, EventId, Refusal, Timestamp, limits};
@@ -13,35 +15,66 @@ pub struct ChangeEvent {
     pub patch: EventPatch,
 }
 
-/// The fields of [`About`] that change; the others stay.
+/// The fields of [`About`] that change; the others stay. Those that an event can be
+/// without are cleared by `null`; in any other field `null` is of the wrong type.
 #[derive(
     Clone, Debug, Default, PartialEq, Eq, schemars::JsonSchema, serde::Serialize, serde::Deserialize,
 )]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "each field is that of `About`")]
 pub struct EventPatch {
-    #[schemars(length(min = 1, max = limits::NAME_CHARS))]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(min = 1, max = limits::NAME_CHARS))]
     pub title: Option<String>,
-    #[schemars(length(min = 1, max = limits::NAME_CHARS))]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(min = 1, max = limits::NAME_CHARS))]
     pub category: Option<String>,
-    #[schemars(length(min = 1, max = limits::NAME_CHARS))]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(min = 1, max = limits::NAME_CHARS))]
     pub venue: Option<String>,
-    #[schemars(length(min = 1, max = limits::NAME_CHARS))]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(min = 1, max = limits::NAME_CHARS))]
     pub city: Option<String>,
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Timestamp")]
     pub starts_at: Option<Timestamp>,
-    pub sale_opens_at: Option<Timestamp>,
-    pub sale_closes_at: Option<Timestamp>,
+    /// `null`: at once.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Timestamp>")]
+    pub sale_opens_at: Option<Option<Timestamp>>,
+    /// `null`: when the event begins.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Timestamp>")]
+    pub sale_closes_at: Option<Option<Timestamp>>,
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Currency")]
     pub currency: Option<Currency>,
-    #[schemars(length(max = limits::DESCRIPTION_CHARS))]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(max = limits::DESCRIPTION_CHARS))]
     pub description: Option<String>,
-    #[schemars(length(max = limits::URL_CHARS), regex(pattern = "^https?://"))]
-    pub image_url: Option<String>,
-    #[serde(deserialize_with = "crate::whole::maybe::deserialize")]
-    #[schemars(range(min = 1, max = limits::MAX_TICKETS))]
+    /// `null`: no picture.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", length(max = limits::URL_CHARS), regex(pattern = "^https?://"))]
+    pub image_url: Option<Option<String>>,
+    #[serde(deserialize_with = "whole", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u16", range(min = 1, max = limits::MAX_TICKETS))]
     pub max_tickets: Option<u16>,
-    #[serde(deserialize_with = "crate::whole::maybe::deserialize")]
-    #[schemars(range(min = *limits::HOLD_SECONDS.start(), max = *limits::HOLD_SECONDS.end()))]
+    #[serde(deserialize_with = "whole", skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        with = "u32",
+        range(min = *limits::HOLD_SECONDS.start(), max = *limits::HOLD_SECONDS.end())
+    )]
     pub hold_seconds: Option<u32>,
+}
+
+/// Reads a field that is there: serde itself would take `null` for one that isn't.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
+/// The same for a whole number.
+fn whole<'de, D: Deserializer<'de>, T: TryFrom<i64>>(from: D) -> Result<Option<T>, D::Error> {
+    crate::whole::deserialize(from).map(Some)
 }
 
 impl ChangeEvent {
@@ -88,9 +121,9 @@ impl EventPatch {
         replace(&mut about.description, self.description.as_ref());
         replace(&mut about.max_tickets, self.max_tickets.as_ref());
         replace(&mut about.hold_seconds, self.hold_seconds.as_ref());
-        about.sale_opens_at = self.sale_opens_at.or(about.sale_opens_at);
-        about.sale_closes_at = self.sale_closes_at.or(about.sale_closes_at);
-        about.image_url = self.image_url.clone().or(about.image_url.take());
+        replace(&mut about.sale_opens_at, self.sale_opens_at.as_ref());
+        replace(&mut about.sale_closes_at, self.sale_closes_at.as_ref());
+        replace(&mut about.image_url, self.image_url.as_ref());
     }
 }
 
@@ -112,7 +145,7 @@ mod tests {
         let mut world = World::on_sale(3);
         let later = world.now + std::time::Duration::from_secs(60);
         let patch = EventPatch {
-            sale_opens_at: Some(later),
+            sale_opens_at: Some(Some(later)),
             ..EventPatch::default()
         };
         world.run(change(patch)).unwrap();
@@ -121,6 +154,38 @@ mod tests {
         world.sweep();
         assert_eq!(world.event().phase, SalePhase::Open);
         world.assert_sound();
+    }
+
+    #[test]
+    fn null_clears_what_can_be_absent_and_is_refused_elsewhere() {
+        let read = |text: &str| serde_json::from_str::<EventPatch>(text);
+        let times = r#"{"sale_opens_at": "2030-01-01T00:00:00Z", "sale_closes_at": "2030-02-01T00:00:00Z", "image_url": "https://a.example"}"#;
+        let nulls = r#"{"sale_opens_at": null, "sale_closes_at": null, "image_url": null}"#;
+        let mut about = super::super::testing::about();
+        let before = about.clone();
+        read(times).unwrap().apply(&mut about);
+        assert!(about.sale_opens_at.is_some() && about.image_url.is_some());
+        let changed = about.clone();
+        read("{}").unwrap().apply(&mut about);
+        assert_eq!(about, changed);
+        let clearing = read(nulls).unwrap();
+        clearing.apply(&mut about);
+        assert_eq!(about, before);
+        let written = serde_json::to_string(&clearing).unwrap();
+        assert_eq!(read(&written).unwrap(), clearing);
+        for field in [
+            "title",
+            "category",
+            "venue",
+            "city",
+            "starts_at",
+            "currency",
+            "description",
+            "max_tickets",
+            "hold_seconds",
+        ] {
+            read(&format!(r#"{{"{field}": null}}"#)).unwrap_err();
+        }
     }
 
     #[test]

@@ -5,7 +5,8 @@ use super::Answer;
 use crate::keys::Due;
 use crate::state::{Decision, Overlay, TicketRecord};
 use crate::{
-    EventId, Refusal, ReservationId, ReservationRecord, ReservationState, Timestamp, limits,
+    EventId, Happening, Refusal, ReservationId, ReservationRecord, ReservationState, Timestamp,
+    limits,
 };
 
 /// What the payment provider says when asked to close a checkout. Only its word decides:
@@ -51,6 +52,7 @@ impl Release {
             (Some(_), ProviderWord::Closed) | (None, _) => {}
         }
         free_tickets(overlay, &mut record, ReservationState::Released, now)?;
+        overlay.happens(record.id, now, Happening::Released);
         overlay.clear_due(record.expires_at, Due::Expire(record.id));
         overlay.put_reservation(&record);
         Ok(Answer::Reservation(Box::new(record)))
@@ -105,6 +107,7 @@ impl Expire {
         }
         overlay.clear_due(self.due_at, entry);
         free_tickets(overlay, &mut record, ReservationState::Expired, now)?;
+        overlay.happens(record.id, now, Happening::Expired);
         overlay.put_reservation(&record);
         Ok(Answer::Reservation(Box::new(record)))
     }
@@ -125,6 +128,11 @@ pub struct Forget {
 
 impl Forget {
     pub(super) fn decide(&self, now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
+        if now < self.due_at {
+            // The clock went back since the sweep looked; without its entry the record
+            // would stay for ever.
+            return Ok(Answer::Done);
+        }
         overlay.clear_due(self.due_at, Due::Forget(self.reservation));
         let Some(record) = overlay.reservation(self.reservation)? else {
             return Ok(Answer::Done);

@@ -39,7 +39,7 @@ pub use withdraw::Withdraw;
 use crate::keys::{self, Due};
 use crate::sandbox::SandboxCommand;
 use crate::state::{Decision, Overlay, Want};
-use crate::{EventId, EventRecord, ReservationRecord, Timestamp};
+use crate::{EventId, EventRecord, ReservationRecord, Timestamp, limits};
 
 /// Everything that can change the state of the world.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +66,18 @@ pub enum Command {
     OutboxAnswered(OutboxAnswered),
     SetCreationWindow(SetCreationWindow),
     Sandbox(SandboxCommand),
+}
+
+/// Where a command waits for its turn: what waits in one place goes before what waits in
+/// the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// What somebody waits for who sells or buys.
+    Sales,
+    /// Steps of a long work that must come to its end soon.
+    Steps,
+    /// What can wait.
+    Bulk,
 }
 
 /// What a command that was done answers.
@@ -112,12 +124,29 @@ impl Command {
         }
     }
 
-    /// Whether it waits behind sales: uploads and the steps of long works.
-    pub fn is_bulk(&self) -> bool {
-        matches!(
-            self,
-            Self::StageChunk(_) | Self::DropUpload(_) | Self::CancelStep(_) | Self::Forget(_)
-        )
+    /// Where it waits: uploads and the steps of long works wait behind sales.
+    pub fn place(&self) -> Place {
+        match self {
+            Self::StageChunk(_) | Self::DropUpload(_) | Self::Forget(_) => Place::Bulk,
+            Self::CancelStep(_) => Place::Steps,
+            Self::CreateEvent(_)
+            | Self::ChangeEvent(_)
+            | Self::AddTickets(_)
+            | Self::Publish(_)
+            | Self::TurnSale(_)
+            | Self::CancelEvent(_)
+            | Self::Withdraw(_)
+            | Self::Reserve(_)
+            | Self::Release(_)
+            | Self::Expire(_)
+            | Self::BeginCheckout(_)
+            | Self::OpenCheckout(_)
+            | Self::SettlePayment(_)
+            | Self::Refund(_)
+            | Self::OutboxAnswered(_)
+            | Self::SetCreationWindow(_)
+            | Self::Sandbox(_) => Place::Sales,
+        }
     }
 
     /// The records that the rule surely asks for, so that one pass of loading is usual,
@@ -176,7 +205,8 @@ impl Command {
             Self::StageChunk(command) => command.bytes.len(),
             Self::Reserve(command) => 64 + 32 * command.tickets.len(),
             Self::Withdraw(command) => 64 + 32 * command.tickets.len(),
-            Self::CancelStep(_) => 16 << 10,
+            // All that bulk work may take of a batch; sales may still share it.
+            Self::CancelStep(_) => limits::CHUNK_BYTES,
             _ => 512,
         }
     }

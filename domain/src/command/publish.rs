@@ -19,6 +19,10 @@ pub struct Publish {
 impl Publish {
     pub(super) fn decide(&self, now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
         if let Some(due_at) = self.due_at {
+            if now < due_at {
+                // The clock went back since the sweep looked: its entry must stay.
+                return Ok(Answer::Done);
+            }
             overlay.clear_due(due_at, Due::Publish(self.event));
         }
         let mut record = match overlay.event(self.event)? {
@@ -110,6 +114,25 @@ mod tests {
         assert_eq!(world.event().life, Life::Published);
         assert_eq!(world.rows.range(&keys::all_by_date()).count(), 1);
         world.assert_sound();
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_loses_no_put_off_publishing() {
+        let mut world = World::with_tickets(3);
+        let before = world.now;
+        let at = before + Duration::from_secs(60);
+        world.publish(Some(at)).unwrap();
+        let swept = Publish {
+            event: World::EVENT,
+            at: None,
+            due_at: Some(at),
+        };
+        world.run(super::super::Command::Publish(swept)).unwrap();
+        assert_eq!(world.event().life, Life::Scheduled { at });
+        world.assert_sound();
+        world.now = at;
+        world.sweep();
+        assert_eq!(world.event().life, Life::Published);
     }
 
     #[test]

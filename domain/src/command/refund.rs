@@ -6,8 +6,8 @@ use super::{Answer, about, end_reservation};
 use crate::keys::Due;
 use crate::state::{Decision, Overlay, Stop, TicketRecord};
 use crate::{
-    EventId, OutboxId, OutboxRecord, PaymentId, PaymentOutcome, PaymentRecord, ProviderCall,
-    Refusal, ReservationId, ReservationRecord, ReservationState, Timestamp, limits,
+    EventId, Happening, OutboxId, OutboxRecord, PaymentId, PaymentOutcome, PaymentRecord,
+    ProviderCall, Refusal, ReservationId, ReservationRecord, ReservationState, Timestamp, limits,
 };
 
 /// An administrator gives a buyer the money back. Repeated: done again.
@@ -61,9 +61,13 @@ pub(super) fn give_back(
         let next = (!free).then_some(TicketRecord::Withdrawn);
         overlay.set_ticket(record.event, ticket.id, next)?;
     }
+    overlay.happens(record.id, now, Happening::RefundDue);
     record.state = ReservationState::RefundDue;
     record.ended_at = Some(now);
     overlay.put_reservation(record);
+    // Where they were counted when they were bought, so that each hour says what of it is
+    // still sold.
+    overlay.count_sales(record, paid.at, -1);
     paid.outcome = PaymentOutcome::RefundDue;
     overlay.put_payment(&paid);
     order(overlay, &paid, record.event, now);
@@ -129,13 +133,18 @@ impl OutboxAnswered {
         }
         match &record.call {
             ProviderCall::CloseSession(_) => {}
-            ProviderCall::Refund(payment) => refunded(overlay, &record, payment)?,
+            ProviderCall::Refund(payment) => refunded(overlay, &record, payment, now)?,
         }
         Ok(Answer::Done)
     }
 }
 
-fn refunded(overlay: &mut Overlay, record: &OutboxRecord, payment: &PaymentId) -> Decision<()> {
+fn refunded(
+    overlay: &mut Overlay,
+    record: &OutboxRecord,
+    payment: &PaymentId,
+    now: Timestamp,
+) -> Decision<()> {
     if let Some(mut payment) = overlay.payment(&record.provider, payment)? {
         payment.outcome = PaymentOutcome::Refunded;
         overlay.put_payment(&payment);
@@ -144,6 +153,7 @@ fn refunded(overlay: &mut Overlay, record: &OutboxRecord, payment: &PaymentId) -
         && reservation.payment.as_ref() == Some(payment)
         && reservation.state == ReservationState::RefundDue
     {
+        overlay.happens(reservation.id, now, Happening::Refunded);
         reservation.state = ReservationState::Refunded;
         overlay.put_reservation(&reservation);
     }

@@ -6,8 +6,8 @@ use super::{Answer, about, withdraw::check_tickets};
 use crate::keys::Due;
 use crate::state::{Decision, IdempotencyRecord, Overlay, Stop, TicketRecord, Want};
 use crate::{
-    EventId, EventRecord, Life, Money, Refusal, ReservationId, ReservationRecord, ReservationState,
-    ReservedTicket, SalePhase, TakenTicket, TicketId, Timestamp, Token, keys,
+    EventId, EventRecord, Happening, Life, Money, Refusal, ReservationId, ReservationRecord,
+    ReservationState, ReservedTicket, SalePhase, TakenTicket, TicketId, Timestamp, Token, keys,
 };
 
 /// One buyer wants these tickets.
@@ -71,6 +71,7 @@ impl Reserve {
             overlay.set_ticket(self.event, ticket, Some(held))?;
         }
         overlay.add_reservation(&record);
+        overlay.happens(record.id, now, Happening::Reserved);
         overlay.put_due(record.expires_at, Due::Expire(record.id));
         if let Some(Idempotency { key, fingerprint }) = &self.idempotency {
             let remembered = IdempotencyRecord {

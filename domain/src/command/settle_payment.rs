@@ -5,8 +5,8 @@ use crate::keys::{self, Due};
 use crate::state::{Decision, Overlay, TicketRecord};
 use crate::window;
 use crate::{
-    Currency, EventId, EventRecord, Money, PaymentId, PaymentOutcome, PaymentRecord, ReservationId,
-    ReservationRecord, ReservationState, Timestamp,
+    Currency, EventId, EventRecord, Happening, Money, PaymentId, PaymentOutcome, PaymentRecord,
+    ReservationId, ReservationRecord, ReservationState, Timestamp,
 };
 
 /// The provider says that a payment was made. Each payment ends in tickets or in a
@@ -105,6 +105,16 @@ impl SettlePayment {
         }
         let bought = i64::try_from(record.tickets.len()).unwrap_or(i64::MAX);
         overlay.add(keys::purchases(window::hour_of(now)), bought);
+        overlay.count_sales(record, now, 1);
+        let what = match record.state {
+            ReservationState::Pending => Happening::Paid,
+            ReservationState::Released
+            | ReservationState::Expired
+            | ReservationState::Paid
+            | ReservationState::RefundDue
+            | ReservationState::Refunded => Happening::Retaken,
+        };
+        overlay.happens(record.id, now, what);
         record.state = ReservationState::Paid;
         record.ended_at = None;
         record.payment = Some(self.payment.clone());
@@ -123,6 +133,7 @@ impl SettlePayment {
             overlay.clear_due(record.expires_at, Due::Expire(record.id));
             end_reservation::free_tickets(overlay, record, ReservationState::RefundDue, now)?;
         }
+        overlay.happens(record.id, now, Happening::RefundDue);
         record.state = ReservationState::RefundDue;
         record.payment = Some(self.payment.clone());
         overlay.put_reservation(record);

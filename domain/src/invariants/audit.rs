@@ -12,7 +12,7 @@ use crate::{
 };
 
 pub(super) struct Audit<'a> {
-    store: &'a Store,
+    pub(super) store: &'a Store,
     breaches: Vec<Breach>,
 }
 
@@ -25,7 +25,7 @@ impl<'a> Audit<'a> {
         self.breaches
     }
 
-    fn breach(&mut self, invariant: Invariant, what: String) {
+    pub(super) fn breach(&mut self, invariant: Invariant, what: String) {
         self.breaches.push(Breach { invariant, what });
     }
 

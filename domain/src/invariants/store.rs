@@ -8,8 +8,8 @@ use super::{Breach, Invariant};
 use crate::keys::{self, Due, Key};
 use crate::state::{Rows, TicketRecord, counter};
 use crate::{
-    EventId, EventRecord, OutboxId, OutboxRecord, PaymentRecord, ReservationId, ReservationRecord,
-    TicketId, Timestamp, UploadId,
+    AuditRecord, EventId, EventRecord, OutboxId, OutboxRecord, PaymentRecord, ReservationId,
+    ReservationRecord, TicketId, Timestamp, UploadId,
 };
 
 #[derive(Default)]
@@ -22,6 +22,8 @@ pub(super) struct Store {
     pub(super) due: BTreeSet<(Due, Timestamp)>,
     pub(super) uploads: Vec<UploadId>,
     pub(super) counters: BTreeMap<Key, i64>,
+    /// Tickets sold, by event, hour and tier; rows that came back to 0 are left out.
+    pub(super) sales: BTreeMap<(EventId, u64, u16), i64>,
     /// The entries of reservations among their events', and of events among the dates.
     pub(super) indexes: BTreeSet<Key>,
 }
@@ -64,8 +66,14 @@ impl Store {
                     keys::due_of(key).ok_or_else(|| unreadable(key, "not a due entry"))?;
                 self.due.insert((due, at));
             }
+            Some(b'j') => drop(decode::<AuditRecord>(key, value)?),
             Some(b'u') => self.uploads.extend(upload_key(key)),
             Some(b'c') => drop(self.counters.insert(key.clone(), counter(value))),
+            Some(b'g') => {
+                let of = keys::sales_of(key).ok_or_else(|| unreadable(key, "not sales"))?;
+                let tickets = Some(counter(value)).filter(|&tickets| tickets != 0);
+                self.sales.extend(tickets.map(|tickets| (of, tickets)));
+            }
             Some(b'x' | b'a') => drop(self.indexes.insert(key.clone())),
             _ => {}
         }

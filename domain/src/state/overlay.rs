@@ -151,6 +151,11 @@ impl Overlay {
         }
     }
 
+    /// Whether anything has been written since a savepoint.
+    pub fn wrote_since(&self, savepoint: Savepoint) -> bool {
+        self.writes.len() > savepoint.writes
+    }
+
     /// Whether the batch writes anything.
     pub fn has_writes(&self) -> bool {
         !self.writes.is_empty()

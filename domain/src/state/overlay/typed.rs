@@ -1,13 +1,15 @@
 //! Records by what they are: every kind has its key, and what changes with it.
 
+use std::collections::BTreeMap;
+
 use serde::de::DeserializeOwned;
 
-use super::{Change, Overlay, Value};
+use super::{Change, Overlay, Value, Write};
 use crate::keys::{self, Due, Key};
 use crate::state::{Decision, IdempotencyRecord, TicketRecord};
 use crate::{
-    EventId, EventRecord, OutboxId, OutboxRecord, PaymentId, PaymentRecord, ReservationId,
-    ReservationRecord, TicketId, TicketState, Timestamp,
+    AuditRecord, EventId, EventRecord, Happening, OutboxId, OutboxRecord, PaymentId, PaymentRecord,
+    ReservationId, ReservationRecord, TicketId, TicketState, Timestamp, window,
 };
 
 impl Overlay {
@@ -102,6 +104,19 @@ impl Overlay {
         }
     }
 
+    /// Counts the tickets of a reservation among its event's sales, once more or once
+    /// less, in the hour in which they were bought.
+    pub fn count_sales(&mut self, record: &ReservationRecord, bought_at: Timestamp, by: i64) {
+        let hour = window::hour_of(bought_at);
+        let mut tiers: BTreeMap<u16, i64> = BTreeMap::new();
+        for ticket in &record.tickets {
+            *tiers.entry(ticket.tier).or_default() += by;
+        }
+        for (tier, tickets) in tiers {
+            self.add(keys::sales(record.event, hour, tier), tickets);
+        }
+    }
+
     /// A reservation's record.
     pub fn reservation(
         &mut self,
@@ -124,8 +139,15 @@ impl Overlay {
         self.put(keys::reservation(record.id), record);
     }
 
+    /// Enters in a reservation's timeline what happens to it in this commit.
+    pub fn happens(&mut self, reservation: ReservationId, now: Timestamp, what: Happening) {
+        let key = keys::happening(reservation, now, what);
+        self.writes.push(Write::SetRev(key));
+    }
+
     /// Forgets a reservation.
     pub fn drop_reservation(&mut self, record: &ReservationRecord) {
+        self.clear_range(keys::timeline(record.id));
         self.clear(keys::reservation(record.id));
         self.clear(keys::event_reservation(record.event, record.id));
     }
@@ -178,6 +200,16 @@ impl Overlay {
     pub fn drop_outbox(&mut self, record: &OutboxRecord) {
         self.clear(keys::outbox(record.id));
         self.clear_due(record.due_at, Due::Outbox(record.id));
+    }
+
+    /// Puts an entry of the audit trail.
+    pub fn put_audit(&mut self, record: &AuditRecord, id: [u8; 16]) {
+        self.put(keys::audit(record.at, id), record);
+    }
+
+    /// Drops the entries of the audit trail that were made at a time or before.
+    pub fn drop_audit_before(&mut self, at: Timestamp) {
+        self.clear_range(keys::audits_until(at));
     }
 
     /// A record of the sandbox provider.
