@@ -298,11 +298,6 @@ pub fn sandbox(session: &[u8]) -> Key {
     join(b's', &[session])
 }
 
-/// Every record of the sandbox provider.
-pub fn sandboxes() -> Range {
-    Range::prefix(b"s")
-}
-
 /// The marker of the last batch that a lane of a core committed.
 pub fn marker(core: [u8; 16], lane: u8) -> Key {
     join(b'm', &[b"lane", &core, &[lane]])

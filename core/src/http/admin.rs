@@ -1,7 +1,7 @@
 //! The admin API's writes.
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{patch, post};
@@ -12,7 +12,7 @@ use parterre_domain::wire::api::{EventDetail, PublishAt, RefundRequest, TicketsR
 use parterre_domain::{About, EventId, EventRecord, Life, Refusal, ReservationId, Slug};
 use serde::Deserialize;
 
-use super::answer::{Failed, Params, Reply, id, json, read_json};
+use super::answer::{Failed, Params, Part, Reply, id, json, read_json};
 use super::{upload, window};
 use crate::context::Context;
 use crate::driver::fresh;
@@ -42,11 +42,7 @@ async fn create(State(context): State<Context>, request: Request) -> Reply {
     detail(&context, StatusCode::CREATED, committed).await
 }
 
-async fn change(
-    State(context): State<Context>,
-    Path(event): Path<String>,
-    request: Request,
-) -> Reply {
+async fn change(State(context): State<Context>, Part(event): Part, request: Request) -> Reply {
     let event = id(&event, "event")?;
     let (patch, _): (EventPatch, _) = read_json(request).await?;
     let committed = context
@@ -64,7 +60,7 @@ struct Urgency {
 
 async fn publish(
     State(context): State<Context>,
-    Path(event): Path<String>,
+    Part(event): Part,
     Params(urgency): Params<Urgency>,
 ) -> Reply {
     let event = id(&event, "event")?;
@@ -83,7 +79,7 @@ async fn publish(
     detail(&context, StatusCode::OK, committed).await
 }
 
-async fn cancel(State(context): State<Context>, Path(event): Path<String>) -> Reply {
+async fn cancel(State(context): State<Context>, Part(event): Part) -> Reply {
     let cancel = CancelEvent {
         event: id(&event, "event")?,
     };
@@ -91,11 +87,11 @@ async fn cancel(State(context): State<Context>, Path(event): Path<String>) -> Re
     detail(&context, StatusCode::OK, committed).await
 }
 
-async fn withdraw(context: State<Context>, event: Path<String>, request: Request) -> Reply {
+async fn withdraw(context: State<Context>, Part(event): Part, request: Request) -> Reply {
     change_tickets(&context, &event, request, false).await
 }
 
-async fn restore(context: State<Context>, event: Path<String>, request: Request) -> Reply {
+async fn restore(context: State<Context>, Part(event): Part, request: Request) -> Reply {
     change_tickets(&context, &event, request, true).await
 }
 
@@ -116,7 +112,7 @@ async fn change_tickets(context: &Context, event: &str, request: Request, restor
 
 async fn refund(
     State(context): State<Context>,
-    Path(reservation): Path<String>,
+    Part(reservation): Part,
     request: Request,
 ) -> Reply {
     let reservation: ReservationId = id(&reservation, "reservation")?;

@@ -1,7 +1,7 @@
 //! The admin API's reads, each from one snapshot; drafts too.
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use parterre_domain::wire::api::{
@@ -13,11 +13,11 @@ use parterre_domain::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::answer::{Failed, Params, Reply, id, json};
+use super::answer::{Failed, Params, Part, Reply, id, json};
 use crate::context::Context;
 use crate::layouts::{decode, event_in, read};
 use crate::planning::states_in;
-use crate::snapshot::{counts, event_rev, from_hex, to_hex};
+use crate::snapshot::{counts, event_rev, from_hex, states_of, to_hex};
 use crate::store::any::AnySnapshot;
 use crate::store::{Failure, Snapshot, Store};
 
@@ -32,15 +32,24 @@ pub(super) fn routes() -> Router<Context> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Page<State> {
-    #[serde(alias = "status")]
-    state: Option<State>,
+struct WithStatus {
+    status: Option<EventStatus>,
+}
+
+#[derive(Deserialize)]
+struct InState {
+    state: Option<ReservationState>,
+}
+
+/// Which part of a list is wanted. Parameters that it doesn't know are refused by
+/// [`super::openapi::documented_queries_only`].
+#[derive(Deserialize)]
+struct Page {
     limit: Option<usize>,
     cursor: Option<String>,
 }
 
-impl<State> Page<State> {
+impl Page {
     fn limit(&self) -> Result<usize, Failed> {
         match self.limit.unwrap_or(limits::DEFAULT_EVENTS_PER_PAGE) {
             limit @ 1..=limits::EVENTS_PER_PAGE => Ok(limit),
@@ -64,7 +73,11 @@ impl<State> Page<State> {
     }
 }
 
-async fn events(State(context): State<Context>, Params(page): Params<Page<EventStatus>>) -> Reply {
+async fn events(
+    State(context): State<Context>,
+    Params(WithStatus { status }): Params<WithStatus>,
+    Params(page): Params<Page>,
+) -> Reply {
     let limit = page.limit()?;
     let snapshot = context.store.snapshot().await?;
     let rows = snapshot
@@ -74,7 +87,7 @@ async fn events(State(context): State<Context>, Params(page): Params<Page<EventS
     for (at, (key, value)) in rows.iter().enumerate() {
         let record: EventRecord = decode(key, value)?;
         let summary = EventSummary::new(&record, counts(&snapshot, &record).await?);
-        if page.state.is_none_or(|status| status == summary.status) {
+        if status.is_none_or(|status| status == summary.status) {
             events.push(summary);
         }
         if events.len() == limit || at + 1 == limits::ROWS_PER_PAGE {
@@ -117,7 +130,7 @@ pub(super) struct AdminEvent {
     cancelling: Option<usize>,
 }
 
-async fn event(State(context): State<Context>, Path(event): Path<String>) -> Reply {
+async fn event(State(context): State<Context>, Part(event): Part) -> Reply {
     let snapshot = context.store.snapshot().await?;
     let record = event_in(&snapshot, id(&event, "event")?)
         .await?
@@ -152,7 +165,7 @@ async fn cancelling(
     }
 }
 
-async fn availability(State(context): State<Context>, Path(event): Path<String>) -> Reply {
+async fn availability(State(context): State<Context>, Part(event): Part) -> Reply {
     let snapshot = context.store.snapshot().await?;
     let record = event_in(&snapshot, id(&event, "event")?)
         .await?
@@ -166,7 +179,7 @@ async fn availability(State(context): State<Context>, Path(event): Path<String>)
     )
 }
 
-async fn layout(State(context): State<Context>, Path(event): Path<String>) -> Reply {
+async fn layout(State(context): State<Context>, Part(event): Part) -> Reply {
     let (record, layout) = context
         .layouts
         .get(id(&event, "event")?)
@@ -183,8 +196,9 @@ pub(super) struct ReservationList {
 
 async fn reservations(
     State(context): State<Context>,
-    Path(event): Path<String>,
-    Params(page): Params<Page<ReservationState>>,
+    Part(event): Part,
+    Params(InState { state }): Params<InState>,
+    Params(page): Params<Page>,
 ) -> Reply {
     let limit = page.limit()?;
     let event: EventId = id(&event, "event")?;
@@ -203,8 +217,11 @@ async fn reservations(
             continue;
         };
         let record: Option<ReservationRecord> = read(&snapshot, &keys::reservation(id)).await?;
-        let fits = record.filter(|record| page.state.is_none_or(|state| state == record.state));
-        reservations.extend(fits.map(|record| Reservation::new(&record, &event, &layout, false)));
+        let fits = record.filter(|record| state.is_none_or(|state| state == record.state));
+        if let Some(record) = fits {
+            let states = states_of(&snapshot, &record).await?;
+            reservations.push(Reservation::new(&record, &event, &layout, states, false));
+        }
         if reservations.len() == limit || at + 1 == limits::ROWS_PER_PAGE {
             next_cursor = next(&rows, at);
             break;
@@ -217,7 +234,7 @@ async fn reservations(
     json(StatusCode::OK, &list, None)
 }
 
-async fn reservation(State(context): State<Context>, Path(reservation): Path<String>) -> Reply {
+async fn reservation(State(context): State<Context>, Part(reservation): Part) -> Reply {
     let found = context
         .payments
         .find(id(&reservation, "reservation")?)
@@ -228,9 +245,10 @@ async fn reservation(State(context): State<Context>, Path(reservation): Path<Str
         .get(record.event)
         .await?
         .ok_or(Refusal::NotFound("reservation"))?;
+    let states = states_of(&context.store.snapshot().await?, &record).await?;
     json(
         StatusCode::OK,
-        &Reservation::new(&record, &event, &layout, false),
+        &Reservation::new(&record, &event, &layout, states, false),
         None,
     )
 }

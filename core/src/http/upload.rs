@@ -1,7 +1,7 @@
 //! Uploads of tickets to a draft: parsed, cut into chunks, staged one by one behind
 //! waiting sales, then taken up at once.
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use bytes::Bytes;
 use parterre_domain::command::{AddTickets, Answer, Command, StageChunk};
@@ -11,7 +11,7 @@ use parterre_domain::{EventId, EventRecord, LayoutChunk, Life, Refusal, Slug, Up
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use super::answer::{Failed, Params, Reply, UPLOAD, body, id, json};
+use super::answer::{Failed, Params, Part, Reply, UPLOAD, body, id, json};
 use super::window;
 use crate::context::Context;
 use crate::driver::fresh;
@@ -30,15 +30,16 @@ pub(super) struct PriceQuery {
 
 pub(super) async fn add_tickets(
     State(context): State<Context>,
-    Path(event): Path<String>,
+    Part(event): Part,
     Params(query): Params<PriceQuery>,
     request: Request,
 ) -> Reply {
     let event: EventId = id(&event, "event")?;
     let prices = Prices::parse(query.price.as_deref(), query.prices.as_deref())?;
     let format = format(&request)?;
-    let Ok(slot) = SLOTS.try_acquire() else {
-        let detail = "other uploads are being read; nothing was done";
+    // Held to the end: what was parsed is as large as what is being read.
+    let Ok(_slot) = SLOTS.try_acquire() else {
+        let detail = "other uploads are under way; nothing was done";
         return Err(Slug::Busy.problem(detail).into());
     };
     let record = draft(&context, event).await?;
@@ -47,7 +48,6 @@ pub(super) async fn add_tickets(
     room(&record, &uploaded)?;
     let urgent = query.urgent.unwrap_or(false);
     window::check_upload(&context, uploaded.tickets.len(), urgent).await?;
-    drop(slot);
     let added = count(uploaded.tickets.len());
     let committed = stage(&context, event, uploaded, chunks).await?;
     match committed.answer {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use csv::StringRecord;
 
-use super::{BadUpload, Places, Prices, Read};
+use super::{BadUpload, Places, Prices, Read, TICKETS, check_length};
 use crate::{FieldError, NewTicket, Tier, limits};
 
 const COLUMNS: [&str; 6] = ["section", "row", "seat", "tier", "x", "y"];
@@ -15,6 +15,7 @@ const NEEDED: usize = 4;
 pub(super) fn read(body: &[u8], prices: &Prices, own: &[Tier]) -> Result<Read, BadUpload> {
     // Spreadsheets mark UTF-8 so.
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    check_lines(body)?;
     let mut reader = csv::Reader::from_reader(body);
     let columns = columns(reader.headers().map_err(malformed)?)?;
     let (mut tickets, mut lines, mut errors) = (Vec::new(), Vec::new(), Vec::new());
@@ -25,6 +26,7 @@ pub(super) fn read(body: &[u8], prices: &Prices, own: &[Tier]) -> Result<Read, B
             Ok(ticket) => {
                 tickets.push(ticket);
                 lines.push(line);
+                check_length(tickets.len(), TICKETS, "tickets")?;
             }
             Err((field, reason)) if errors.len() < limits::UPLOAD_ERRORS => {
                 errors.push(FieldError::new(format!("line {line}: {field}"), reason));
@@ -47,11 +49,28 @@ pub(super) fn read(body: &[u8], prices: &Prices, own: &[Tier]) -> Result<Read, B
     })
 }
 
+/// That no line is longer than a ticket could make it: the reader notes where each of a
+/// line's fields ends, and there may be one in every byte.
+fn check_lines(body: &[u8]) -> Result<(), BadUpload> {
+    let mut lines = body.split(|byte| matches!(byte, b'\r' | b'\n'));
+    if lines.all(|line| line.len() <= limits::CSV_LINE_BYTES) {
+        return Ok(());
+    }
+    let reason = format!(
+        "a line has at most {} bytes, and a file more than one line",
+        limits::CSV_LINE_BYTES
+    );
+    Err(BadUpload::Invalid(vec![FieldError::new("line", reason)]))
+}
+
 /// Where each of [`COLUMNS`] stands.
 fn columns(header: &StringRecord) -> Result<[Option<usize>; 6], BadUpload> {
     let mut columns = [None; COLUMNS.len()];
     let mut errors = Vec::new();
     for (at, name) in header.iter().enumerate() {
+        if errors.len() == limits::UPLOAD_ERRORS {
+            break;
+        }
         match COLUMNS.iter().position(|column| *column == name.trim()) {
             Some(column) if columns[column].is_none() => columns[column] = Some(at),
             Some(_) => errors.push((name, "the column is there twice")),

@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::upload::Format;
 use crate::{
     Buyer, Counts, CreationWindow, Currency, EventId, EventRecord, Hours, Layout, Life, Money,
     ReservationId, ReservationRecord, ReservationState, ReservedTicket, Rev, SalePhase, States,
@@ -152,7 +153,11 @@ pub struct ReserveRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tickets: Option<Vec<TicketId>>,
     /// The best that there are.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "crate::object::maybe",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub best: Option<BestWish>,
 }
 
@@ -184,6 +189,7 @@ fn yes() -> bool {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct CheckoutRequest {
+    #[serde(deserialize_with = "crate::object::deserialize")]
     pub buyer: Buyer,
     pub success_url: String,
     pub cancel_url: String,
@@ -202,7 +208,9 @@ pub struct CheckoutAnswer {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct TicketsUpload {
+    #[serde(deserialize_with = "crate::upload::tiers")]
     pub tiers: Vec<Tier>,
+    #[serde(deserialize_with = "crate::upload::tickets")]
     pub tickets: Vec<crate::NewTicket>,
 }
 
@@ -245,6 +253,12 @@ pub struct TicketsRequest {
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct RefundRequest {
     pub return_to_sale: bool,
+}
+
+/// Whether a `Content-Type` is JSON's; parameters such as `charset` don't matter.
+pub fn is_json(content_type: &[u8]) -> bool {
+    let kind = std::str::from_utf8(content_type).ok();
+    kind.and_then(Format::of_content_type) == Some(Format::Json)
 }
 
 impl EventStatus {
@@ -359,26 +373,20 @@ impl Ticket {
 }
 
 impl Reservation {
-    /// A reservation as the API shows it, with its token if the asker may have it.
+    /// A reservation as the API shows it: its tickets in the states that they are in now,
+    /// whoever has them, and its token if the asker may have it.
     pub fn new(
         reservation: &ReservationRecord,
         event: &EventRecord,
         layout: &Layout,
+        states: impl IntoIterator<Item = TicketState>,
         with_token: bool,
     ) -> Self {
-        let state = match reservation.state {
-            ReservationState::Pending => TicketState::Pending,
-            ReservationState::Paid => TicketState::Sold,
-            // The tickets have left; what they are now is the event's business.
-            ReservationState::Released
-            | ReservationState::Expired
-            | ReservationState::RefundDue
-            | ReservationState::Refunded => TicketState::Free,
-        };
         let tickets = reservation
             .tickets
             .iter()
-            .map(|&ticket| Ticket::new(event, layout, ticket, state));
+            .zip(states)
+            .map(|(&ticket, state)| Ticket::new(event, layout, ticket, state));
         Self {
             id: reservation.id,
             event: reservation.event,
