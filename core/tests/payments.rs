@@ -1,4 +1,5 @@
 //! Checkouts, webhooks and refunds, through a core's socket.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod site;
 

@@ -16,7 +16,8 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use parterre_gate::body::{self, Bounds};
 
-use parterre_domain::wire::api::{BestWish, ReserveRequest, is_json};
+use parterre_domain::upload::is_json;
+use parterre_domain::wire::api::{BestWish, ReserveRequest};
 use parterre_domain::wire::feed::{RESERVATION_HEADER, SECRET_HEADER};
 use parterre_domain::{
     EventId, Life, Object, Problem, Refusal, ReservationId, SalePhase, Slug, TakenTicket, TicketId,
@@ -102,7 +103,7 @@ impl Forwarder {
         let mut may_be_done = false;
         for core in self.cores.ranked(key, began) {
             let left = limits::FORWARD_DEADLINE.saturating_sub(began.elapsed());
-            if left < LEAST_PATIENCE {
+            if left < limits::FORWARD_LEAST {
                 break;
             }
             let patience = left.min(limits::FORWARD_ATTEMPT);
@@ -136,9 +137,6 @@ impl Forwarder {
         }
     }
 }
-
-/// An attempt with less time than this isn't begun.
-const LEAST_PATIENCE: Duration = Duration::from_millis(100);
 
 /// What the body of a call may be.
 const BODY: Bounds = Bounds {

@@ -15,7 +15,7 @@ const NEEDED: usize = 4;
 pub(super) fn read(body: &[u8], prices: &Prices, own: &[Tier]) -> Result<Read, BadUpload> {
     // Spreadsheets mark UTF-8 so.
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    check_lines(body)?;
+    check_records(body)?;
     let mut reader = csv::Reader::from_reader(body);
     let columns = columns(reader.headers().map_err(malformed)?)?;
     let (mut tickets, mut lines, mut errors) = (Vec::new(), Vec::new(), Vec::new());
@@ -49,18 +49,39 @@ pub(super) fn read(body: &[u8], prices: &Prices, own: &[Tier]) -> Result<Read, B
     })
 }
 
-/// That no line is longer than a ticket could make it: the reader notes where each of a
-/// line's fields ends, and there may be one in every byte.
-fn check_lines(body: &[u8]) -> Result<(), BadUpload> {
-    let mut lines = body.split(|byte| matches!(byte, b'\r' | b'\n'));
-    if lines.all(|line| line.len() <= limits::CSV_LINE_BYTES) {
-        return Ok(());
+/// Where a reader stands in a record (RFC 4180).
+enum At {
+    FieldStart,
+    Plain,
+    Quoted,
+    /// Behind a quote in a quoted field, which ends it or stands for the first of two.
+    Quote,
+}
+
+/// That no record is longer than a ticket could make it: the reader notes where each of
+/// its fields ends, and there may be one in every byte.
+fn check_records(body: &[u8]) -> Result<(), BadUpload> {
+    let (mut at, mut bytes, mut line) = (At::FieldStart, 0, 1);
+    for &byte in body {
+        bytes += 1;
+        line += u64::from(byte == b'\n');
+        at = match (at, byte) {
+            (At::Quoted, b'"') => At::Quote,
+            (At::Quoted, _) | (At::FieldStart | At::Quote, b'"') => At::Quoted,
+            (_, b'\r' | b'\n') => {
+                bytes = 0;
+                At::FieldStart
+            }
+            (_, b',') => At::FieldStart,
+            _ => At::Plain,
+        };
+        if bytes > limits::CSV_RECORD_BYTES {
+            let reason = format!("a ticket has at most {} bytes", limits::CSV_RECORD_BYTES);
+            let error = FieldError::new(format!("line {line}"), reason);
+            return Err(BadUpload::Invalid(vec![error]));
+        }
     }
-    let reason = format!(
-        "a line has at most {} bytes, and a file more than one line",
-        limits::CSV_LINE_BYTES
-    );
-    Err(BadUpload::Invalid(vec![FieldError::new("line", reason)]))
+    Ok(())
 }
 
 /// Where each of [`COLUMNS`] stands.

@@ -77,6 +77,12 @@ impl Format {
     }
 }
 
+/// Whether a `Content-Type` is JSON's; parameters such as `charset` don't matter.
+pub fn is_json(content_type: &[u8]) -> bool {
+    let kind = std::str::from_utf8(content_type).ok();
+    kind.and_then(Format::of_content_type) == Some(Format::Json)
+}
+
 impl Uploaded {
     /// How many sections the tickets name.
     pub fn sections(&self) -> HashSet<&str> {

@@ -4,7 +4,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::upload::Format;
 use crate::{
     Buyer, Counts, CreationWindow, Currency, EventId, EventRecord, Hours, Layout, Life, Money,
     ReservationId, ReservationRecord, ReservationState, ReservedTicket, Rev, SalePhase, States,
@@ -253,12 +252,6 @@ pub struct TicketsRequest {
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct RefundRequest {
     pub return_to_sale: bool,
-}
-
-/// Whether a `Content-Type` is JSON's; parameters such as `charset` don't matter.
-pub fn is_json(content_type: &[u8]) -> bool {
-    let kind = std::str::from_utf8(content_type).ok();
-    kind.and_then(Format::of_content_type) == Some(Format::Json)
 }
 
 impl EventStatus {
