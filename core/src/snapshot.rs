@@ -1,11 +1,14 @@
 //! Snapshots for edges: the catalog, one event, one layout; each true at one rev.
 
 use bytes::Bytes;
-use parterre_domain::state::counter;
+use futures_util::future::try_join_all;
+use parterre_domain::state::{TicketRecord, counter};
 use parterre_domain::wire::feed::{CatalogEntry, CatalogPage, EventSnapshot, LayoutPage};
-use parterre_domain::{Counts, CountsChange, EventId, EventRecord, Rev, TicketState, keys, limits};
+use parterre_domain::{
+    Counts, CountsChange, EventId, EventRecord, ReservationRecord, Rev, TicketState, keys, limits,
+};
 
-use crate::layouts::event_in;
+use crate::layouts::{event_in, read};
 use crate::planning::states_in;
 use crate::store::any::{AnySnapshot, AnyStore};
 use crate::store::{Failure, Snapshot, Store};
@@ -116,6 +119,27 @@ pub async fn counts(snapshot: &AnySnapshot, record: &EventRecord) -> Result<Coun
         }
     }
     Ok(Counts::all_free(record.total).after(change))
+}
+
+/// The states that a reservation's tickets are in, in its order. Once they have left it,
+/// somebody else may have them.
+///
+/// # Errors
+///
+/// When the store fails or a record can't be read.
+pub async fn states_of(
+    snapshot: &AnySnapshot,
+    reservation: &ReservationRecord,
+) -> Result<Vec<TicketState>, Failure> {
+    if let Some(state) = reservation.state.of_its_tickets() {
+        return Ok(vec![state; reservation.tickets.len()]);
+    }
+    let states = reservation.tickets.iter().map(async |ticket| {
+        let key = keys::ticket(reservation.event, ticket.id);
+        let record: Option<TicketRecord> = read(snapshot, &key).await?;
+        Ok(TicketRecord::state_of(record.as_ref()))
+    });
+    try_join_all(states).await
 }
 
 /// The last commit that touched an event.

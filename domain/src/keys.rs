@@ -296,11 +296,6 @@ pub fn sandbox(session: &[u8]) -> Key {
     join(b's', &[session])
 }
 
-/// Every record of the sandbox provider.
-pub fn sandboxes() -> Range {
-    Range::prefix(b"s")
-}
-
 /// An entry of the audit trail.
 pub fn audit(at: Timestamp, id: [u8; 16]) -> Key {
     join(b'j', &[&audit_time(at), &id])

@@ -15,8 +15,10 @@ pub const TICKETS_PER_EVENT: u32 = 200_000; // README
 pub const UPLOAD_BYTES: usize = 64 << 20; // README
 /// Errors that an answer lists when an upload has many.
 pub const UPLOAD_ERRORS: usize = 100; // README
-/// Uploads of tickets that a core reads at once: each takes its whole body in memory, and
-/// more while it is parsed.
+/// Bytes of one ticket as comma-separated values.
+pub const CSV_RECORD_BYTES: usize = 64 << 10;
+/// Uploads of tickets that a core has at once, from the first byte of a body to the commit
+/// of its tickets: each takes its whole body in memory, and more while it is parsed.
 pub const UPLOADS_AT_ONCE: usize = 2; // README
 /// How often an upload tries to get one chunk into a full lane; it pauses
 /// [`SWEEP_INTERVAL`] in between.
@@ -29,8 +31,9 @@ pub const UPLOADS_PER_EVENT: usize = 100; // README
 pub const CHUNK_BYTES: usize = 64 << 10;
 /// Tickets that one command may write.
 pub const TICKETS_PER_COMMAND: usize = 5_000; // README
-/// Bytes that one command may add to the log.
-pub const LOG_BYTES_PER_COMMAND: usize = 64 << 10;
+/// Bytes of an event's record; with room in [`VALUE_BYTES`] for what a record of the log
+/// says beside it.
+pub const EVENT_BYTES: usize = 90_000;
 /// Most tickets that any event lets one reservation hold.
 pub const MAX_TICKETS: u16 = 100; // README
 /// Tickets a reservation holds at most when the administrator says nothing.
@@ -153,8 +156,6 @@ pub const SANDBOX_RETRY: Duration = Duration::from_secs(1);
 pub const SANDBOX_ATTEMPTS: u32 = 3_600;
 /// Shards of the due index.
 pub const DUE_SHARDS: u8 = 16;
-/// How far back a sweep of the due index looks, for clocks that differ.
-pub const DUE_LOOKBACK: Duration = Duration::from_millis(500);
 /// How often every core sweeps the due index.
 pub const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
 /// Due entries that one sweep looks at in one shard.

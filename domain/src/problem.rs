@@ -43,7 +43,6 @@ pub enum Slug {
     Forbidden,
     NotFound,
     MethodNotAllowed,
-    NotAcceptable,
     TooSlow,
     TicketsTaken,
     Conflict,
@@ -76,7 +75,6 @@ impl Slug {
                 "method-not-allowed",
                 "The path doesn't take this method",
             ),
-            Self::NotAcceptable => (406, "not-acceptable", "No representation fits"),
             Self::TooSlow => (408, "too-slow", "The request came too slowly"),
             Self::TicketsTaken => (409, "tickets-taken", "Tickets are taken"),
             Self::Conflict => (409, "conflict", "The state doesn't allow this"),
@@ -130,7 +128,7 @@ impl Problem {
     pub fn slug(&self) -> &'static str {
         ALL.iter()
             .map(|slug| slug.parts().1)
-            .find(|slug| self.kind.ends_with(slug))
+            .find(|slug| self.kind.strip_prefix("/problems/") == Some(slug))
             .unwrap_or("internal")
     }
 
@@ -147,13 +145,12 @@ impl Problem {
     }
 }
 
-const ALL: [Slug; 23] = [
+const ALL: [Slug; 22] = [
     Slug::Malformed,
     Slug::Unauthorized,
     Slug::Forbidden,
     Slug::NotFound,
     Slug::MethodNotAllowed,
-    Slug::NotAcceptable,
     Slug::TooSlow,
     Slug::TicketsTaken,
     Slug::Conflict,
@@ -177,7 +174,7 @@ impl From<&Refusal> for Problem {
     fn from(refusal: &Refusal) -> Self {
         let detail = refusal.to_string();
         match refusal {
-            Refusal::NotFound(_) => Slug::NotFound.problem(detail),
+            Refusal::NotFound(_) | Refusal::NoTicket { .. } => Slug::NotFound.problem(detail),
             Refusal::TicketsTaken(taken) => Self {
                 taken: Some(taken.clone()),
                 ..Slug::TicketsTaken.problem(detail)
@@ -205,5 +202,20 @@ impl From<&Refusal> for Problem {
             },
             Refusal::ProviderUnreachable => Slug::CoreUnavailable.problem(detail).retry_after(2),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_knows_its_slug_and_no_other() {
+        for slug in ALL {
+            assert_eq!(slug.problem("").slug(), slug.parts().1);
+        }
+        let mut other = Slug::Conflict.problem("");
+        other.kind = "/problems/another-conflict".into();
+        assert_eq!(other.slug(), "internal");
     }
 }

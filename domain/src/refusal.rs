@@ -11,6 +11,14 @@ pub enum Refusal {
     /// There is no such thing, or the asker may not know of it.
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    /// The event has no such ticket.
+    #[error("there is no ticket {ticket}: the event has {total}, numbered from 0")]
+    NoTicket {
+        /// Which was named.
+        ticket: TicketId,
+        /// How many the event has.
+        total: u32,
+    },
     /// At least one wanted ticket isn't free; for `best`, nothing fits and the list is
     /// empty.
     #[error("{}", if .0.is_empty() { "no tickets fit the wish" } else { "some of the tickets are taken" })]

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::{Currency, EventId, Money, ReservationId, TicketId, Timestamp};
+use crate::{Currency, EventId, Money, ReservationId, TicketId, TicketState, Timestamp};
 
 /// One buyer's claim on tickets of one event. Also the natural record of idempotency:
 /// a repeat of the command that made it finds it and answers the same.
@@ -71,6 +71,15 @@ pub enum ReservationState {
 }
 
 impl ReservationState {
+    /// The state of its tickets while it has them; none once they have left it.
+    pub const fn of_its_tickets(self) -> Option<TicketState> {
+        match self {
+            Self::Pending => Some(TicketState::Pending),
+            Self::Paid => Some(TicketState::Sold),
+            Self::Released | Self::Expired | Self::RefundDue | Self::Refunded => None,
+        }
+    }
+
     /// The word on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {

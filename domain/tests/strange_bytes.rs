@@ -7,7 +7,7 @@ mod strange;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use parterre_domain::upload::{Format, Prices, read};
+use parterre_domain::upload::{BadUpload, Format, Prices, read};
 use parterre_domain::wire::api::{
     CheckoutRequest, RefundRequest, ReserveRequest, TicketsRequest, TicketsUpload,
 };
@@ -19,7 +19,7 @@ use parterre_domain::{
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use strange::{each, each_text};
+use strange::{each, each_text, within_memory};
 
 const CSV: &str =
     "section,row,seat,tier,x,y\nStalls,A,1,front,1.5,2\nStalls,\"A, \"\"b\"\"\",2,back,-1,2\n";
@@ -54,6 +54,102 @@ fn uploads_of_every_format_end_in_tickets_or_a_list_of_what_is_wrong() {
             },
         );
     }
+}
+
+/// As large a body as may come: a piece again and again between a beginning and an end.
+fn largest(begin: &str, piece: &str, end: &str) -> Vec<u8> {
+    let room = limits::UPLOAD_BYTES - begin.len() - end.len();
+    let pieces = piece.repeat(room / piece.len());
+    let whole = pieces.strip_suffix(',').unwrap_or(&pieces);
+    [begin, whole, end].concat().into_bytes()
+}
+
+#[test]
+fn an_upload_of_far_too_much_is_refused_before_it_takes_memory() {
+    let seat = r#"{"seat_number":"","category":""},"#;
+    let long = "x".repeat(1 << 20);
+    let row = format!(r#"{{"zones":[{{"name":"{long}","rows":[{{"row_number":"","seats":["#);
+    let end = r#"]}]}],"categories":[]}"#;
+    // Its beginning, what it repeats, its end, what is refused.
+    let bodies = [
+        (
+            Format::Csv,
+            "section,row,seat,tier\n",
+            ",,,\n",
+            "",
+            "tickets",
+        ),
+        (Format::Csv, "section", ",", "\n", "line 1"),
+        (Format::Csv, "section", ",\"\n\"", "\n", "line 16384"),
+        (
+            Format::Json,
+            r#"{"tiers":[],"tickets":["#,
+            r#"{"section":"","row":"","seat":"","tier":""},"#,
+            "]}",
+            "tickets",
+        ),
+        (
+            Format::Json,
+            r#"{"tickets":[],"tiers":["#,
+            r#"{"id":"","name":"","price":0},"#,
+            "]}",
+            "tiers",
+        ),
+        (
+            Format::Pretix,
+            r#"{"categories":[],"zones":["#,
+            "{},",
+            "]}",
+            "zones",
+        ),
+        (
+            Format::Pretix,
+            r#"{"zones":[{"rows":[{"row_number":"","seats":["#,
+            seat,
+            end,
+            "tickets",
+        ),
+        (Format::Pretix, &row, seat, end, "tickets"),
+        (
+            Format::Pretix,
+            r#"{"categories":[],"zones":[{"rows":[{"seats":[],"row_number":["#,
+            "0,",
+            "]}]}]}",
+            "",
+        ),
+    ];
+    let prices = Prices::parse(Some("100"), None).expect("a price");
+    for (format, begin, piece, end, refused) in bodies {
+        let prices = if format == Format::Json {
+            &Prices::default()
+        } else {
+            &prices
+        };
+        let body = largest(begin, piece, end);
+        within_memory(|| match read(format, &body, prices, &[]) {
+            Err(BadUpload::Invalid(errors)) => assert_eq!(errors[0].field, refused),
+            Err(BadUpload::Malformed(why)) => assert_eq!(refused, "", "{why}"),
+            Ok(_) => panic!("{begin}{piece}… was read"),
+        });
+    }
+}
+
+#[test]
+fn names_that_many_seats_share_are_not_copied_at_length() {
+    let seats = vec![r#"{"seat_number":"","category":"a"}"#; 20_000].join(",");
+    let long = "x".repeat(1 << 20);
+    let plan = format!(
+        r#"{{"categories":[{{"name":"a"}}],"zones":[{{"name":"{long}","rows":[{{"row_number":"{long}","seats":[{seats}]}}]}}]}}"#
+    );
+    let prices = Prices::parse(Some("100"), None).expect("a price");
+    within_memory(
+        || match read(Format::Pretix, plan.as_bytes(), &prices, &[]) {
+            Err(BadUpload::Invalid(errors)) => {
+                assert_eq!(errors[0].field, "zones[0].rows[0].seats[0].section");
+            }
+            other => panic!("{other:?}"),
+        },
+    );
 }
 
 #[test]
@@ -171,7 +267,7 @@ fn messagepack_of_the_feed_and_of_clients_is_read_or_refused() {
         parterre_domain::encode(&Join {
             since: Some((rev, 7)),
         }),
-        parterre_domain::encode(&FromClient::Catalog),
+        parterre_domain::encode(&FromClient::Catalog {}),
         parterre_domain::encode(&ToClient::Fresh),
     ];
     let samples: Vec<&[u8]> = samples.iter().map(Vec::as_slice).collect();

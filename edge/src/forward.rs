@@ -9,17 +9,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, EXPECT, HOST};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use parterre_gate::body::{self, Bounds};
 
+use parterre_domain::upload::is_json;
 use parterre_domain::wire::api::{BestWish, ReserveRequest};
 use parterre_domain::wire::feed::{RESERVATION_HEADER, SECRET_HEADER};
 use parterre_domain::{
-    EventId, Life, Problem, Refusal, ReservationId, SalePhase, Slug, TakenTicket, TicketId,
+    EventId, Life, Object, Problem, Refusal, ReservationId, SalePhase, Slug, TakenTicket, TicketId,
     TicketState, limits,
 };
 
@@ -62,7 +63,7 @@ impl Forwarder {
     ) -> Result<Response<Body>, Problem> {
         let body = body::read(&parts.headers, body, BODY).await?;
         let has_key = parts.headers.contains_key(IDEMPOTENCY_KEY);
-        if !has_key && let Some(taken) = known_taken(edge, event, &body) {
+        if !has_key && let Some(taken) = known_taken(edge, event, &parts, &body) {
             self.metrics.refusals_taken.inc();
             return Err(Problem::from(&Refusal::TicketsTaken(taken)));
         }
@@ -179,12 +180,21 @@ fn cleaned(answer: Response<Bytes>) -> Response<Body> {
 
 /// The wanted tickets that the edge knows to be gone; none when it can't be sure that the
 /// core would refuse for that reason.
-fn known_taken(edge: &Edge, event: EventId, body: &[u8]) -> Option<Vec<TakenTicket>> {
+fn known_taken(
+    edge: &Edge,
+    event: EventId,
+    parts: &Parts,
+    body: &[u8],
+) -> Option<Vec<TakenTicket>> {
     if edge.freshness.stale_seconds(Instant::now()).is_some() {
         return None;
     }
     let cell = edge.cells.peek(event)?;
-    let wish: ReserveRequest = serde_json::from_slice(body).ok()?;
+    let kind = parts.headers.get(CONTENT_TYPE);
+    if kind.is_some_and(|kind| !is_json(kind.as_bytes())) {
+        return None;
+    }
+    let Object(wish): Object<ReserveRequest> = serde_json::from_slice(body).ok()?;
     taken_of(&cell.view(), &wish, clock::now())
 }
 

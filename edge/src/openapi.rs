@@ -179,6 +179,8 @@ fn live() -> [Operation; 2] {
 
 /// What any call may answer that a core decides.
 const CORE: &[Slug] = &[Slug::CoreUnavailable, Slug::Busy, Slug::OutcomeUnknown];
+/// What a call that takes no body may answer to one that brings one all the same.
+const FORWARDED: &[Slug] = &[Slug::Malformed, Slug::TooLarge];
 
 fn reserving() -> [Operation; 3] {
     let key = json!({"type": "string", "pattern": "^[!-~]{16,255}$"});
@@ -198,7 +200,7 @@ fn reserving() -> [Operation; 3] {
         .answers::<Reservation>(
             201,
             "They are yours until `expires_at`.",
-            &["Location", "Parterre-Rev"],
+            &["Location", "Parterre-Rev", "Cache-Control"],
         )
         .leads_to("getReservation", "$response.body#/id")
         .leads_to("release", "$response.body#/id")
@@ -220,8 +222,9 @@ fn reserving() -> [Operation; 3] {
         .answers::<Reservation>(
             200,
             "The reservation; once it is paid, with its passes.",
-            &[],
+            &["Cache-Control"],
         )
+        .refuses(FORWARDED)
         .refuses(CORE),
         Operation::delete(
             "/v1/reservations/{id}",
@@ -232,6 +235,7 @@ fn reserving() -> [Operation; 3] {
         .needs("buyer")
         .answers_nothing(204, "The tickets are free.", &["Parterre-Rev"])
         .refuses(&[Slug::Conflict])
+        .refuses(FORWARDED)
         .refuses(CORE),
     ]
 }
@@ -246,7 +250,7 @@ fn paying() -> [Operation; 2] {
         .id("The reservation.")
         .needs("buyer")
         .takes::<CheckoutRequest>("Who buys, and where to go afterwards.")
-        .answers::<CheckoutAnswer>(200, "Send the buyer there.", &[])
+        .answers::<CheckoutAnswer>(200, "Send the buyer there.", &["Cache-Control"])
         .refuses(&[Slug::Conflict, Slug::ReservationEnded])
         .refuses(CORE),
         Operation::post(
@@ -269,7 +273,7 @@ fn paying() -> [Operation; 2] {
 fn around() -> [Operation; 6] {
     let session = json!({"type": "string"});
     let page = "text/html; charset=utf-8";
-    let core = [Slug::CoreUnavailable, Slug::OutcomeUnknown, Slug::TooLarge];
+    let core = [CORE, FORWARDED].concat();
     [
         Operation::get(
             "/v1/keys",

@@ -93,7 +93,7 @@ async fn an_edge_without_a_core_stays_connected_says_so_and_drains() {
             panic!("{answer:?}");
         };
         assert_eq!(code, "core-unavailable");
-        say(&mut client, &FromClient::Catalog).await;
+        say(&mut client, &FromClient::Catalog {}).await;
         let counts = hear(&mut client).await;
         assert!(matches!(counts, ToClient::Counts { .. }), "{counts:?}");
         clients.push(client);

@@ -62,19 +62,26 @@ const STUMBLES: [&[u8]; 40] = [
 
 /// Hands `check` one strange input a seed, made from samples of right ones.
 pub(crate) fn each(samples: &[&[u8]], mut check: impl FnMut(&[u8])) {
-    let before = peak_kib();
-    for seed in seeds() {
-        let input = strange(&mut Rng::with_seed(seed), samples);
-        // A check that panics has been given up with whatever state it had.
-        let checked = catch_unwind(AssertUnwindSafe(|| check(&input)));
-        if let Err(panic) = checked {
-            println!(
-                "PARTERRE_SEED={seed} runs it alone; it was given\n{}",
-                input.escape_ascii()
-            );
-            resume_unwind(panic);
+    within_memory(|| {
+        for seed in seeds() {
+            let input = strange(&mut Rng::with_seed(seed), samples);
+            // A check that panics has been given up with whatever state it had.
+            let checked = catch_unwind(AssertUnwindSafe(|| check(&input)));
+            if let Err(panic) = checked {
+                println!(
+                    "PARTERRE_SEED={seed} runs it alone; it was given\n{}",
+                    input.escape_ascii()
+                );
+                resume_unwind(panic);
+            }
         }
-    }
+    });
+}
+
+/// Fails when a check has made the process grow by more than any input could need.
+pub(crate) fn within_memory(check: impl FnOnce()) {
+    let before = peak_kib();
+    check();
     let grown = peak_kib().saturating_sub(before);
     assert!(grown < GROWTH_KIB, "it took {grown} KiB of memory");
 }

@@ -2,7 +2,7 @@
 //! snapshot: a repeat answers as the first attempt did.
 
 use axum::Router;
-use axum::extract::{Extension, Path, Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{patch, post};
@@ -14,7 +14,7 @@ use parterre_domain::{About, EventId, Life, Refusal, ReservationId};
 use serde::Deserialize;
 
 use super::admin_lists::shown;
-use super::answer::{Administrator, Params, REV, Reply, id, json, read_json, rev_header};
+use super::answer::{Administrator, Params, Part, REV, Reply, id, json, read_json, rev_header};
 use super::{upload, window};
 use crate::context::Context;
 use crate::driver::fresh;
@@ -48,7 +48,7 @@ async fn create(
 
 async fn change(
     State(context): State<Context>,
-    Path(event): Path<String>,
+    Part(event): Part,
     Extension(by): Extension<Administrator>,
     request: Request,
 ) -> Reply {
@@ -67,7 +67,7 @@ struct Urgency {
 
 async fn publish(
     State(context): State<Context>,
-    Path(event): Path<String>,
+    Part(event): Part,
     Params(urgency): Params<Urgency>,
     Extension(by): Extension<Administrator>,
 ) -> Reply {
@@ -93,7 +93,7 @@ async fn publish(
 
 async fn cancel(
     State(context): State<Context>,
-    Path(event): Path<String>,
+    Part(event): Part,
     Extension(by): Extension<Administrator>,
 ) -> Reply {
     let event = id(&event, "event")?;
@@ -104,7 +104,7 @@ async fn cancel(
 
 async fn withdraw(
     context: State<Context>,
-    event: Path<String>,
+    Part(event): Part,
     by: Extension<Administrator>,
     request: Request,
 ) -> Reply {
@@ -113,7 +113,7 @@ async fn withdraw(
 
 async fn restore(
     context: State<Context>,
-    event: Path<String>,
+    Part(event): Part,
     by: Extension<Administrator>,
     request: Request,
 ) -> Reply {
@@ -140,7 +140,7 @@ async fn change_tickets(
 
 async fn refund(
     State(context): State<Context>,
-    Path(reservation): Path<String>,
+    Part(reservation): Part,
     Extension(by): Extension<Administrator>,
     request: Request,
 ) -> Reply {

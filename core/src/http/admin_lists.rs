@@ -1,7 +1,7 @@
 //! The admin API's reads, each from one snapshot; drafts too.
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use parterre_domain::wire::admin::{AdminReservation, TimelineEntry};
@@ -15,11 +15,11 @@ use parterre_domain::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::answer::{Failed, Params, Reply, id, json};
+use super::answer::{Failed, Params, Part, Reply, id, json};
 use crate::context::Context;
 use crate::layouts::{decode, event_in, read};
 use crate::planning::states_in;
-use crate::snapshot::{counts, event_rev, from_hex, to_hex};
+use crate::snapshot::{counts, event_rev, from_hex, states_of, to_hex};
 use crate::store::any::AnySnapshot;
 use crate::store::{Failure, Snapshot, Store};
 
@@ -34,15 +34,24 @@ pub(super) fn routes() -> Router<Context> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Page<State> {
-    #[serde(alias = "status")]
-    state: Option<State>,
+struct WithStatus {
+    status: Option<EventStatus>,
+}
+
+#[derive(Deserialize)]
+struct InState {
+    state: Option<ReservationState>,
+}
+
+/// Which part of a list is wanted. Parameters that it doesn't know are refused by
+/// [`super::openapi::documented_queries_only`].
+#[derive(Deserialize)]
+struct Page {
     limit: Option<usize>,
     cursor: Option<String>,
 }
 
-impl<State> Page<State> {
+impl Page {
     fn limit(&self) -> Result<usize, Failed> {
         limit(self.limit)
     }
@@ -75,7 +84,11 @@ pub(super) fn behind(cursor: Option<&str>, range: keys::Range) -> Result<keys::R
     }
 }
 
-async fn events(State(context): State<Context>, Params(page): Params<Page<EventStatus>>) -> Reply {
+async fn events(
+    State(context): State<Context>,
+    Params(WithStatus { status }): Params<WithStatus>,
+    Params(page): Params<Page>,
+) -> Reply {
     let limit = page.limit()?;
     let snapshot = context.store.snapshot().await?;
     let rows = snapshot
@@ -85,7 +98,7 @@ async fn events(State(context): State<Context>, Params(page): Params<Page<EventS
     for (at, (key, value)) in rows.iter().enumerate() {
         let record: EventRecord = decode(key, value)?;
         let summary = EventSummary::new(&record, counts(&snapshot, &record).await?);
-        if page.state.is_none_or(|status| status == summary.status) {
+        if status.is_none_or(|status| status == summary.status) {
             events.push(summary);
         }
         if events.len() == limit || at + 1 == limits::ROWS_PER_PAGE {
@@ -128,7 +141,7 @@ pub(super) struct AdminEvent {
     cancelling: Option<usize>,
 }
 
-async fn event(State(context): State<Context>, Path(event): Path<String>) -> Reply {
+async fn event(State(context): State<Context>, Part(event): Part) -> Reply {
     let snapshot = context.store.snapshot().await?;
     shown(&snapshot, StatusCode::OK, id(&event, "event")?).await
 }
@@ -168,7 +181,7 @@ async fn cancelling(
     }
 }
 
-async fn availability(State(context): State<Context>, Path(event): Path<String>) -> Reply {
+async fn availability(State(context): State<Context>, Part(event): Part) -> Reply {
     let snapshot = context.store.snapshot().await?;
     let record = event_in(&snapshot, id(&event, "event")?)
         .await?
@@ -182,7 +195,7 @@ async fn availability(State(context): State<Context>, Path(event): Path<String>)
     )
 }
 
-async fn layout(State(context): State<Context>, Path(event): Path<String>) -> Reply {
+async fn layout(State(context): State<Context>, Part(event): Part) -> Reply {
     let (record, layout) = context
         .layouts
         .get(id(&event, "event")?)
@@ -199,8 +212,9 @@ pub(super) struct ReservationList {
 
 async fn reservations(
     State(context): State<Context>,
-    Path(event): Path<String>,
-    Params(page): Params<Page<ReservationState>>,
+    Part(event): Part,
+    Params(InState { state }): Params<InState>,
+    Params(page): Params<Page>,
 ) -> Reply {
     let limit = page.limit()?;
     let event: EventId = id(&event, "event")?;
@@ -219,8 +233,11 @@ async fn reservations(
             continue;
         };
         let record: Option<ReservationRecord> = read(&snapshot, &keys::reservation(id)).await?;
-        let fits = record.filter(|record| page.state.is_none_or(|state| state == record.state));
-        reservations.extend(fits.map(|record| Reservation::new(&record, &event, &layout, false)));
+        let fits = record.filter(|record| state.is_none_or(|state| state == record.state));
+        if let Some(record) = fits {
+            let states = states_of(&snapshot, &record).await?;
+            reservations.push(Reservation::new(&record, &event, &layout, states, false));
+        }
         if reservations.len() == limit || at + 1 == limits::ROWS_PER_PAGE {
             next_cursor = next(&rows, at);
             break;
@@ -233,7 +250,7 @@ async fn reservations(
     json(StatusCode::OK, &list, None)
 }
 
-async fn reservation(State(context): State<Context>, Path(reservation): Path<String>) -> Reply {
+async fn reservation(State(context): State<Context>, Part(reservation): Part) -> Reply {
     let id: ReservationId = id(&reservation, "reservation")?;
     let snapshot = context.store.snapshot().await?;
     let record: Option<ReservationRecord> = read(&snapshot, &keys::reservation(id)).await?;
@@ -242,8 +259,9 @@ async fn reservation(State(context): State<Context>, Path(reservation): Path<Str
         .await?
         .ok_or(Refusal::NotFound("reservation"))?;
     let layout = context.layouts.of(&snapshot, &event).await?;
+    let states = states_of(&snapshot, &record).await?;
     let body = AdminReservation {
-        reservation: Reservation::new(&record, &event, &layout, false),
+        reservation: Reservation::new(&record, &event, &layout, states, false),
         timeline: timeline(&snapshot, id).await?,
     };
     json(StatusCode::OK, &body, None)

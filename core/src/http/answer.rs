@@ -1,14 +1,14 @@
 //! How outcomes become responses, in one place; and who may ask.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequestParts, Query, Request, State};
+use axum::extract::{FromRequestParts, Path, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use parterre_domain::upload::BadUpload;
+use parterre_domain::upload::{BadUpload, is_json};
 use parterre_domain::wire::feed::SECRET_HEADER;
-use parterre_domain::{AuditNote, Problem, Refusal, Rev, Slug, Timestamp, limits};
+use parterre_domain::{AuditNote, Object, Problem, Refusal, Rev, Slug, Timestamp, limits};
 use parterre_gate::body::Bounds;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -172,17 +172,34 @@ pub(super) async fn body(request: Request, bounds: Bounds) -> Result<Bytes, Fail
     Ok(parterre_gate::body::read(&parts.headers, body, bounds).await?)
 }
 
-/// A JSON body of a request.
+/// A JSON body of a request. One that says nothing of its type is taken for JSON.
 pub(super) async fn read_json<T: DeserializeOwned>(request: Request) -> Result<(T, Bytes), Failed> {
-    let bytes = body(request, BODY).await?;
-    // Serde would take a list for an object, its items for the fields.
-    if !bytes.trim_ascii_start().starts_with(b"{") {
-        let detail = "the body must be a JSON object";
-        return Err(Slug::Malformed.problem(detail).into());
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    if let Some(kind) = kind.filter(|kind| !is_json(kind.as_bytes())) {
+        let detail = format!(
+            "the body must be JSON, and the header Content-Type application/json; it is {}",
+            String::from_utf8_lossy(kind.as_bytes())
+        );
+        return Err(Slug::UnsupportedMediaType.problem(detail).into());
     }
+    let bytes = body(request, BODY).await?;
     match serde_json::from_slice(&bytes) {
-        Ok(value) => Ok((value, bytes)),
+        Ok(Object(value)) => Ok((value, bytes)),
         Err(error) => Err(Slug::Malformed.problem(error.to_string()).into()),
+    }
+}
+
+/// A part of the path. One that isn't UTF-8 names nothing.
+pub(crate) struct Part(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Part {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failed> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(part)) => Ok(Self(part)),
+            Err(_) => Err(Refusal::NotFound("path").into()),
+        }
     }
 }
 

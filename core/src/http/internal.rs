@@ -1,7 +1,7 @@
 //! What edges ask for: the feed and the snapshots beside it.
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -12,7 +12,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::answer::{Params, Reply, encoded, id};
+use super::answer::{Params, Part, Reply, encoded, id};
 use crate::context::Context;
 use crate::feed::serve;
 use crate::snapshot;
@@ -82,7 +82,7 @@ async fn catalog(State(context): State<Context>, Params(page): Params<Page>) -> 
     ))
 }
 
-async fn event(State(context): State<Context>, Path(event): Path<String>) -> Reply {
+async fn event(State(context): State<Context>, Part(event): Part) -> Reply {
     let found = snapshot::event(&context.store, id(&event, "event")?).await?;
     let public = found.filter(|snapshot| EventRecord::is_public(&snapshot.record));
     Ok(encoded(&public.ok_or(Refusal::NotFound("event"))?))
@@ -90,7 +90,7 @@ async fn event(State(context): State<Context>, Path(event): Path<String>) -> Rep
 
 async fn layout(
     State(context): State<Context>,
-    Path(event): Path<String>,
+    Part(event): Part,
     Params(page): Params<Page>,
 ) -> Reply {
     let found = snapshot::layout(&context.store, id(&event, "event")?, page.from).await?;

@@ -39,6 +39,7 @@ pub(crate) fn router(context: Context) -> Router {
                 .merge(audit::routes())
                 .merge(sales::routes())
                 .merge(window::routes())
+                .layer(middleware::from_fn(openapi::documented_queries_only))
                 .layer(middleware::from_fn_with_state(
                     context.clone(),
                     answer::administrators_only,

@@ -2,10 +2,13 @@
 //! test. What edges alone may call isn't in it: the calls of the public API are in an
 //! edge's document, and the feed is no one else's.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use axum::Router;
+use axum::extract::{MatchedPath, Query, Request};
 use axum::http::{HeaderValue, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
@@ -21,6 +24,7 @@ use parterre_domain::{About, CreationWindow, Slug, limits};
 use serde_json::{Value, json};
 
 use super::admin_lists::{AdminEvent, ReservationList};
+use super::answer::Failed;
 use crate::context::Context;
 
 const ABOUT: &str = "What administrators do: events and their tickets, reservations, refunds. \
@@ -36,6 +40,42 @@ static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| document().render().to_strin
 
 pub(super) fn routes() -> Router<Context> {
     Router::new().route("/openapi.json", get(show))
+}
+
+/// What each call takes in its query.
+static QUERIES: LazyLock<HashMap<(&'static str, &'static str), Vec<&'static str>>> =
+    LazyLock::new(|| {
+        let document = document();
+        let operations = document.operations().iter();
+        operations
+            .map(|one| ((one.path, one.method.as_str()), one.query_names()))
+            .collect()
+    });
+
+/// Refuses a query with a parameter that the document doesn't have: a misspelt one would
+/// else be passed over, by calls that take none most of all.
+pub(super) async fn documented_queries_only(request: Request, next: Next) -> Response {
+    match unknown_parameter(&request) {
+        None => next.run(request).await,
+        Some(detail) => Failed::from(Slug::Malformed.problem(detail)).into_response(),
+    }
+}
+
+fn unknown_parameter(request: &Request) -> Option<String> {
+    let path = request.extensions().get::<MatchedPath>()?;
+    let known = QUERIES.get(&(path.as_str(), request.method().as_str()))?;
+    let given = match Query::<Vec<(String, String)>>::try_from_uri(request.uri()) {
+        Ok(Query(given)) => given,
+        Err(error) => return Some(error.body_text()),
+    };
+    let (name, _) = given.iter().find(|(name, _)| !known.contains(&&**name))?;
+    Some(match known[..] {
+        [] => format!("unknown parameter `{name}`: this call takes none"),
+        _ => format!(
+            "unknown parameter `{name}`: this call takes {}",
+            known.join(", ")
+        ),
+    })
 }
 
 async fn show() -> Response {
@@ -55,6 +95,7 @@ fn document() -> Document {
         .chain(reservations());
     let behind = behind.map(|operation| {
         operation.needs("administrator").refuses(&[
+            Slug::Malformed,
             Slug::CoreUnavailable,
             Slug::Busy,
             Slug::OutcomeUnknown,
@@ -147,11 +188,7 @@ fn drafts() -> [Operation; 3] {
         .takes_as("text/csv", text())
         .takes_in::<SeatingPlan>("application/vnd.pretix.seating-plan+json")
         .answers::<TicketsAdded>(200, "How many there are now.", WRITTEN)
-        .refuses(&[
-            Slug::Conflict,
-            Slug::OutsideCreationWindow,
-            Slug::UnsupportedMediaType,
-        ]),
+        .refuses(&[Slug::Conflict, Slug::OutsideCreationWindow]),
         Operation::post(
             "/admin/v1/events/{id}/publish",
             "publishEvent",

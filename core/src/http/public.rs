@@ -1,7 +1,7 @@
 //! The public API's writes, and its reads of reservations, as edges forward them.
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
@@ -9,18 +9,20 @@ use parterre_domain::command::{Answer, Command, Idempotency, Reserve};
 use parterre_domain::wire::api::{CheckoutRequest, Reservation, ReserveRequest};
 use parterre_domain::wire::feed::RESERVATION_HEADER;
 use parterre_domain::{
-    EventId, EventRecord, Layout, Refusal, ReservationId, ReservationRecord, ReservedTicket, Slug,
-    TicketId, Token, limits,
+    EventId, EventRecord, Layout, Refusal, ReservationId, ReservationRecord, ReservedTicket, Rev,
+    Slug, TicketId, TicketState, Token, limits,
 };
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::answer::{BODY, Failed, Reply, bearer, body, id, json, read_json};
+use super::answer::{BODY, Failed, Part, REV, Reply, bearer, body, id, json, read_json};
 use crate::context::Context;
 use crate::driver::fresh;
 use crate::lane::{Committed, Rejected};
 use crate::payment::WebhookError;
 use crate::planning::BestRequest;
+use crate::snapshot::{event_rev, states_of};
+use crate::store::Store;
 
 pub(super) fn routes() -> Router<Context> {
     Router::new()
@@ -30,11 +32,7 @@ pub(super) fn routes() -> Router<Context> {
         .route("/v1/payments/{provider}/webhook", post(webhook))
 }
 
-async fn reserve(
-    State(context): State<Context>,
-    Path(event): Path<String>,
-    request: Request,
-) -> Reply {
+async fn reserve(State(context): State<Context>, Part(event): Part, request: Request) -> Reply {
     let event: EventId = id(&event, "event")?;
     let reservation = reservation_id(request.headers(), &context)?;
     let key = idempotency_key(request.headers())?;
@@ -82,13 +80,25 @@ async fn reserve(
             return Err(Refusal::invalid("tickets", "send either tickets or best").into());
         }
     };
-    created(&context, &record, &layout, committed)
+    created(&context, &record, &layout, committed).await
 }
 
-fn created(context: &Context, event: &EventRecord, layout: &Layout, committed: Committed) -> Reply {
-    let (record, outcome) = match committed.answer {
-        Answer::Reservation(record) => (record, "reserved"),
-        Answer::Replayed(record) => (record, "replayed"),
+async fn created(
+    context: &Context,
+    event: &EventRecord,
+    layout: &Layout,
+    committed: Committed,
+) -> Reply {
+    let rev = rev_of(context, event.id, &committed).await?;
+    let (record, states, outcome) = match committed.answer {
+        Answer::Reservation(record) => {
+            let states = vec![TicketState::Pending; record.tickets.len()];
+            (record, states, "reserved")
+        }
+        Answer::Replayed(record) => {
+            let states = states_of(&context.store.snapshot().await?, &record).await?;
+            (record, states, "replayed")
+        }
         other => return Err(Rejected::Broken(format!("reserving answered {other:?}")).into()),
     };
     context
@@ -98,14 +108,23 @@ fn created(context: &Context, event: &EventRecord, layout: &Layout, committed: C
         .inc();
     let mut response = json(
         StatusCode::CREATED,
-        &Reservation::new(&record, event, layout, true),
-        Some(committed.rev),
+        &Reservation::new(&record, event, layout, states, true),
+        Some(rev),
     )?;
     let location = HeaderValue::try_from(format!("/v1/reservations/{}", record.id));
     response
         .headers_mut()
         .extend(location.map(|location| (header::LOCATION, location)));
     Ok(response)
+}
+
+/// The rev at which what was answered is surely there: that of its commit, or of the
+/// event as it now is when an earlier request has done it.
+async fn rev_of(context: &Context, event: EventId, committed: &Committed) -> Result<Rev, Failed> {
+    match committed.answer {
+        Answer::Replayed(_) => Ok(event_rev(&context.store.snapshot().await?, event).await?),
+        _ => Ok(committed.rev),
+    }
 }
 
 /// Each ticket with its tier. One that the event doesn't have gets any: the rule refuses
@@ -122,7 +141,7 @@ fn with_tiers(layout: &Layout, tickets: Vec<TicketId>) -> Vec<ReservedTicket> {
 
 async fn show(
     State(context): State<Context>,
-    Path(reservation): Path<String>,
+    Part(reservation): Part,
     headers: HeaderMap,
 ) -> Reply {
     let record = owned(&context, &reservation, &headers).await?;
@@ -131,24 +150,29 @@ async fn show(
         .get(record.event)
         .await?
         .ok_or(Refusal::NotFound("reservation"))?;
-    let mut shown = Reservation::new(&record, &event, &layout, false);
+    let states = states_of(&context.store.snapshot().await?, &record).await?;
+    let mut shown = Reservation::new(&record, &event, &layout, states, false);
     context.passes.add_to(&mut shown);
     json(StatusCode::OK, &shown, None)
 }
 
 async fn release(
     State(context): State<Context>,
-    Path(reservation): Path<String>,
+    Part(reservation): Part,
     headers: HeaderMap,
 ) -> Reply {
     let record = owned(&context, &reservation, &headers).await?;
-    context.payments.release(&record).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let released = context.payments.release(&record).await?;
+    let rev = rev_of(&context, record.event, &released).await?;
+    let rev = HeaderValue::try_from(rev.to_string());
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    response.headers_mut().extend(rev.map(|rev| (REV, rev)));
+    Ok(response)
 }
 
 async fn checkout(
     State(context): State<Context>,
-    Path(reservation): Path<String>,
+    Part(reservation): Part,
     request: Request,
 ) -> Reply {
     let record = owned(&context, &reservation, request.headers()).await?;
@@ -160,11 +184,7 @@ async fn checkout(
     )
 }
 
-async fn webhook(
-    State(context): State<Context>,
-    Path(provider): Path<String>,
-    request: Request,
-) -> Reply {
+async fn webhook(State(context): State<Context>, Part(provider): Part, request: Request) -> Reply {
     let headers = request.headers().clone();
     let bytes = body(request, BODY).await?;
     let taken: Result<(), WebhookError> =

@@ -1,7 +1,7 @@
 //! Uploads of tickets to a draft: parsed, cut into chunks, staged one by one behind
 //! waiting sales, then taken up at once.
 
-use axum::extract::{Extension, Path, Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::{StatusCode, header};
 use bytes::Bytes;
 use parterre_domain::command::{AddTickets, Command, StageChunk};
@@ -13,7 +13,7 @@ use parterre_domain::{
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use super::answer::{Administrator, Failed, Params, Reply, UPLOAD, body, id, json};
+use super::answer::{Administrator, Failed, Params, Part, Reply, UPLOAD, body, id, json};
 use super::window;
 use crate::context::Context;
 use crate::driver::fresh;
@@ -35,7 +35,7 @@ pub(super) struct PriceQuery {
 
 pub(super) async fn add_tickets(
     State(context): State<Context>,
-    Path(event): Path<String>,
+    Part(event): Part,
     Params(query): Params<PriceQuery>,
     Extension(by): Extension<Administrator>,
     request: Request,
@@ -43,8 +43,9 @@ pub(super) async fn add_tickets(
     let event: EventId = id(&event, "event")?;
     let prices = Prices::parse(query.price.as_deref(), query.prices.as_deref())?;
     let format = format(&request)?;
-    let Ok(slot) = SLOTS.try_acquire() else {
-        let detail = "other uploads are being read; nothing was done";
+    // Held to the end: what was parsed is as large as what is being read.
+    let Ok(_slot) = SLOTS.try_acquire() else {
+        let detail = "other uploads are under way; nothing was done";
         return Err(Slug::Busy.problem(detail).into());
     };
     let record = draft(&context, event).await?;
@@ -53,7 +54,6 @@ pub(super) async fn add_tickets(
     room(&record, &uploaded)?;
     let urgent = query.urgent.unwrap_or(false);
     window::check_upload(&context, uploaded.tickets.len(), urgent).await?;
-    drop(slot);
     let added = count(uploaded.tickets.len());
     stage(&context, event, uploaded, chunks, by.note()).await?;
     let snapshot = context.store.snapshot().await?;

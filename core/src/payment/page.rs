@@ -1,6 +1,6 @@
 //! The sandbox provider's hosted page, as plain as can be.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -10,7 +10,7 @@ use parterre_domain::{Refusal, ReservationId};
 use serde::Deserialize;
 
 use crate::context::Context;
-use crate::http::answer::{Failed, Params, Reply};
+use crate::http::answer::{Failed, Params, Part, Reply};
 use crate::lane::Rejected;
 
 /// `/sandbox/{session}` and what its buttons post to.
@@ -28,12 +28,12 @@ struct How {
     behave: Behaviour,
 }
 
-async fn show(State(context): State<Context>, Path(id): Path<String>) -> Reply {
+async fn show(State(context): State<Context>, Part(id): Part) -> Reply {
     let session = find(&context, &id).await?;
     Ok(page(&context, &session, ""))
 }
 
-async fn decline(State(context): State<Context>, Path(id): Path<String>) -> Reply {
+async fn decline(State(context): State<Context>, Part(id): Part) -> Reply {
     let session = find(&context, &id).await?;
     let notice = "The card was declined. Nothing was charged; you can try again.";
     Ok(page(&context, &session, notice))
@@ -41,7 +41,7 @@ async fn decline(State(context): State<Context>, Path(id): Path<String>) -> Repl
 
 async fn pay(
     State(context): State<Context>,
-    Path(id): Path<String>,
+    Part(id): Part,
     Params(how): Params<How>,
     headers: HeaderMap,
 ) -> Reply {

@@ -6,10 +6,13 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod contract;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use contract::Contract;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -39,11 +42,15 @@ pub(crate) struct World {
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<Result<(), Failure>>,
     client: Client<HttpConnector, Full<Bytes>>,
+    /// What the core says of itself; every answer is held against it.
+    contract: Contract,
 }
 
 /// A request in the making.
 pub(crate) struct Call<'a> {
     world: &'a World,
+    method: String,
+    path: String,
     request: http::request::Builder,
     body: Bytes,
 }
@@ -96,13 +103,17 @@ impl World {
             drop(stopped.await);
             Instant::now() + DRAIN
         }));
-        Self {
+        let mut world = Self {
             listen,
             probe,
             stop: Some(stop),
             running,
             client: Client::builder(TokioExecutor::new()).build_http(),
-        }
+            contract: Contract::default(),
+        };
+        let document = world.call("GET", "/openapi.json").send().await;
+        world.contract = Contract::new(document.is(200).json());
+        world
     }
 
     /// Tells the core to stop, without waiting for it.
@@ -140,6 +151,8 @@ impl World {
             .uri(format!("http://{address}{path}"));
         Call {
             world: self,
+            method: method.to_owned(),
+            path: path.to_owned(),
             request,
             body: Bytes::new(),
         }
@@ -240,6 +253,12 @@ impl Call<'_> {
         self.header("content-type", content_type)
     }
 
+    /// With a body that nothing is said of.
+    pub(crate) fn untyped(mut self, body: &'static str) -> Self {
+        self.body = body.into();
+        self
+    }
+
     /// With a body of JSON.
     pub(crate) fn json(self, body: &Value) -> Self {
         self.body("application/json", body.to_string())
@@ -264,7 +283,9 @@ impl Call<'_> {
             }
         };
         let reply = tokio::time::timeout(PATIENCE, send).await;
-        reply.expect("an answer comes in time")
+        let reply = reply.expect("an answer comes in time");
+        self.world.contract.check(&self.method, &self.path, &reply);
+        reply
     }
 }
 

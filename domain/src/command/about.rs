@@ -59,6 +59,20 @@ pub(super) fn check(about: &About) -> Result<(), Refusal> {
     }
 }
 
+/// That an event's record fits into one value of the store, and into one record of the
+/// log. Each of its texts may be as long as its own bound says, but not all of them.
+pub(super) fn check_size(record: &EventRecord, field: &str) -> Result<(), Refusal> {
+    let bytes = crate::encode(record).len();
+    if bytes <= limits::EVENT_BYTES {
+        return Ok(());
+    }
+    let limit = limits::EVENT_BYTES;
+    let reason = format!(
+        "what is said of the event and of its tiers takes {bytes} bytes; it may take {limit}"
+    );
+    Err(Refusal::invalid(field, reason))
+}
+
 fn check_times(about: &About, errors: &mut Vec<FieldError>) {
     let times = [
         ("starts_at", Some(about.starts_at)),

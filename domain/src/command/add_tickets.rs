@@ -78,6 +78,7 @@ impl AddTickets {
         });
         record.total += self.tickets;
         record.tiers.clone_from(&self.tiers);
+        about::check_size(&record, "tiers")?;
         overlay.put_event(&record);
         Ok(Answer::Event(Box::new(record)))
     }
@@ -231,6 +232,26 @@ mod tests {
             match world.run(Command::AddTickets(add(tickets, tiers))) {
                 Err(Refusal::Invalid(errors)) => assert_eq!(errors[0].field, field),
                 other => panic!("{field}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn an_event_that_no_value_of_the_store_holds_is_refused() {
+        let widest = "\u{1f600}";
+        for (id_chars, fits) in [(0, true), (limits::ID_CHARS - 2, false)] {
+            let tiers = (0..limits::TIERS_PER_EVENT).map(|number| Tier {
+                name: widest.repeat(limits::NAME_CHARS),
+                ..tier(&format!("{}{number:02}", widest.repeat(id_chars)), 1)
+            });
+            let mut world = World::draft();
+            world.stage(UPLOAD);
+            match world.run(Command::AddTickets(add(1, tiers.collect()))) {
+                Ok(_) => assert!(fits),
+                Err(Refusal::Invalid(errors)) => {
+                    assert_eq!((&*errors[0].field, fits), ("tiers", false));
+                }
+                Err(other) => panic!("{other}"),
             }
         }
     }

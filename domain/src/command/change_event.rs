@@ -95,6 +95,7 @@ impl ChangeEvent {
                 Refusal::invalid("currency", "can't change once the event is published").into(),
             );
         }
+        about::check_size(&record, "description")?;
         record.phase = record.phase_at(now);
         if record.is_public() {
             turn_sale::refile(overlay, &before, &record);

@@ -39,7 +39,7 @@ impl Release {
         let mut record = reservation(overlay, self.reservation)?;
         match record.state {
             ReservationState::Pending => {}
-            ReservationState::Released => return Ok(Answer::Reservation(Box::new(record))),
+            ReservationState::Released => return Ok(Answer::Replayed(Box::new(record))),
             ReservationState::Paid
             | ReservationState::Expired
             | ReservationState::RefundDue

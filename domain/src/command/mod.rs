@@ -89,8 +89,8 @@ pub enum Answer {
     Event(Box<EventRecord>),
     /// The reservation as it now is.
     Reservation(Box<ReservationRecord>),
-    /// The reservation that an earlier attempt or the same idempotency key made; nothing
-    /// was written.
+    /// The reservation that an earlier attempt or the same idempotency key made, or that
+    /// was released before; nothing was written.
     Replayed(Box<ReservationRecord>),
     /// What the sandbox provider answers: its record of the session.
     Sandbox(Box<crate::sandbox::SandboxSession>),

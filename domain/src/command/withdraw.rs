@@ -64,8 +64,8 @@ impl Withdraw {
     }
 }
 
-/// That a list of tickets is neither empty nor too long, names each ticket once and only
-/// tickets that the event has.
+/// That a list of tickets is neither empty nor too long, names only tickets that the event
+/// has, and each once.
 pub(super) fn check_tickets(tickets: &[TicketId], total: u32, limit: usize) -> Result<(), Refusal> {
     if tickets.is_empty() || tickets.len() > limit {
         return Err(Refusal::invalid(
@@ -73,15 +73,13 @@ pub(super) fn check_tickets(tickets: &[TicketId], total: u32, limit: usize) -> R
             format!("must be 1 to {limit} tickets"),
         ));
     }
+    if let Some(&ticket) = tickets.iter().find(|ticket| ticket.0 >= total) {
+        return Err(Refusal::NoTicket { ticket, total });
+    }
     let mut seen = HashSet::with_capacity(tickets.len());
     let mut errors = Vec::new();
     for (at, ticket) in tickets.iter().enumerate() {
-        if ticket.0 >= total {
-            errors.push(FieldError::new(
-                format!("tickets[{at}]"),
-                format!("the event's tickets are 0 to {}", total.saturating_sub(1)),
-            ));
-        } else if !seen.insert(ticket) {
+        if !seen.insert(ticket) {
             errors.push(FieldError::new(format!("tickets[{at}]"), "is there twice"));
         }
     }
@@ -97,6 +95,23 @@ mod tests {
     use super::super::testing::World;
     use super::*;
     use crate::command::Command;
+
+    #[test]
+    fn a_ticket_that_the_event_does_not_have_is_named_before_one_that_is_there_twice() {
+        let check = |tickets: &[u32]| {
+            let tickets: Vec<TicketId> = tickets.iter().copied().map(TicketId).collect();
+            check_tickets(&tickets, 3, 4)
+        };
+        let missing = Refusal::NoTicket {
+            ticket: TicketId(3),
+            total: 3,
+        };
+        assert_eq!(check(&[0, 0, 3, 4]), Err(missing));
+        assert!(matches!(check(&[0, 0]), Err(Refusal::Invalid(_))));
+        assert!(matches!(check(&[]), Err(Refusal::Invalid(_))));
+        assert!(matches!(check(&[0, 1, 2, 3, 4]), Err(Refusal::Invalid(_))));
+        assert_eq!(check(&[2, 0]), Ok(()));
+    }
 
     #[test]
     fn only_free_tickets_are_withdrawn_and_only_withdrawn_ones_restored() {

@@ -164,7 +164,11 @@ fn headers() -> Value {
 /// The extra headers of a problem.
 fn headers_of(slug: Slug) -> &'static [&'static str] {
     match slug {
-        Slug::SlowDown | Slug::CoreUnavailable | Slug::Busy | Slug::NotOnSale => &["Retry-After"],
+        Slug::SlowDown
+        | Slug::CoreUnavailable
+        | Slug::Busy
+        | Slug::NotOnSale
+        | Slug::OutsideCreationWindow => &["Retry-After"],
         Slug::MethodNotAllowed => &["Allow"],
         Slug::Unauthorized => &["WWW-Authenticate"],
         _ => &[],

@@ -66,8 +66,10 @@ impl Operation {
             answers: Vec::new(),
             problems: vec![
                 Slug::MethodNotAllowed,
+                Slug::TooSlow,
                 Slug::UriTooLong,
                 Slug::HeadersTooLarge,
+                Slug::Internal,
             ],
         }
     }
@@ -154,7 +156,12 @@ impl Operation {
     pub fn takes<T: JsonSchema>(mut self, says: &'static str) -> Self {
         self.body_says = says;
         self.bodies.push((JSON, Schema::Of(Shape::read::<T>())));
-        self.refuses(&[Slug::Malformed, Slug::Invalid, Slug::TooLarge])
+        self.refuses(&[
+            Slug::Malformed,
+            Slug::Invalid,
+            Slug::TooLarge,
+            Slug::UnsupportedMediaType,
+        ])
     }
 
     /// A body of this type in another media type.
@@ -267,11 +274,11 @@ impl Operation {
         self
     }
 
-    /// Every status that it answers.
-    pub fn statuses(&self) -> Vec<u16> {
-        let answers = self.answers.iter().map(|answer| answer.status);
-        let problems = self.problems.iter().map(|slug| slug.parts().0);
-        answers.chain(problems).collect()
+    /// The names of the query's parameters.
+    pub fn query_names(&self) -> Vec<&'static str> {
+        let parameters = self.parameters.iter();
+        let query = parameters.filter(|parameter| parameter.place == "query");
+        query.map(|parameter| parameter.name).collect()
     }
 
     pub(super) fn render(&self, schemas: Schemas<'_>, problem: &Value) -> Value {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use csv::StringRecord;
 
-use super::{BadUpload, Places, Prices, Read};
+use super::{BadUpload, Places, Prices, Read, TICKETS, check_length};
 use crate::{FieldError, NewTicket, Tier, limits};
 
 const COLUMNS: [&str; 6] = ["section", "row", "seat", "tier", "x", "y"];
@@ -15,6 +15,7 @@ const NEEDED: usize = 4;
 pub(super) fn read(body: &[u8], prices: &Prices, own: &[Tier]) -> Result<Read, BadUpload> {
     // Spreadsheets mark UTF-8 so.
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    check_records(body)?;
     let mut reader = csv::Reader::from_reader(body);
     let columns = columns(reader.headers().map_err(malformed)?)?;
     let (mut tickets, mut lines, mut errors) = (Vec::new(), Vec::new(), Vec::new());
@@ -25,6 +26,7 @@ pub(super) fn read(body: &[u8], prices: &Prices, own: &[Tier]) -> Result<Read, B
             Ok(ticket) => {
                 tickets.push(ticket);
                 lines.push(line);
+                check_length(tickets.len(), TICKETS, "tickets")?;
             }
             Err((field, reason)) if errors.len() < limits::UPLOAD_ERRORS => {
                 errors.push(FieldError::new(format!("line {line}: {field}"), reason));
@@ -47,11 +49,49 @@ pub(super) fn read(body: &[u8], prices: &Prices, own: &[Tier]) -> Result<Read, B
     })
 }
 
+/// Where a reader stands in a record (RFC 4180).
+enum At {
+    FieldStart,
+    Plain,
+    Quoted,
+    /// Behind a quote in a quoted field, which ends it or stands for the first of two.
+    Quote,
+}
+
+/// That no record is longer than a ticket could make it: the reader notes where each of
+/// its fields ends, and there may be one in every byte.
+fn check_records(body: &[u8]) -> Result<(), BadUpload> {
+    let (mut at, mut bytes, mut line) = (At::FieldStart, 0, 1);
+    for &byte in body {
+        bytes += 1;
+        line += u64::from(byte == b'\n');
+        at = match (at, byte) {
+            (At::Quoted, b'"') => At::Quote,
+            (At::Quoted, _) | (At::FieldStart | At::Quote, b'"') => At::Quoted,
+            (_, b'\r' | b'\n') => {
+                bytes = 0;
+                At::FieldStart
+            }
+            (_, b',') => At::FieldStart,
+            _ => At::Plain,
+        };
+        if bytes > limits::CSV_RECORD_BYTES {
+            let reason = format!("a ticket has at most {} bytes", limits::CSV_RECORD_BYTES);
+            let error = FieldError::new(format!("line {line}"), reason);
+            return Err(BadUpload::Invalid(vec![error]));
+        }
+    }
+    Ok(())
+}
+
 /// Where each of [`COLUMNS`] stands.
 fn columns(header: &StringRecord) -> Result<[Option<usize>; 6], BadUpload> {
     let mut columns = [None; COLUMNS.len()];
     let mut errors = Vec::new();
     for (at, name) in header.iter().enumerate() {
+        if errors.len() == limits::UPLOAD_ERRORS {
+            break;
+        }
         match COLUMNS.iter().position(|column| *column == name.trim()) {
             Some(column) if columns[column].is_none() => columns[column] = Some(at),
             Some(_) => errors.push((name, "the column is there twice")),

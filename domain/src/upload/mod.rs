@@ -14,7 +14,9 @@ pub use prices::Prices;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::{FieldError, LayoutChunk, NewTicket, Refusal, Tier, limits};
+use serde::{Deserialize, Deserializer};
+
+use crate::{FieldError, LayoutChunk, NewTicket, Refusal, Tier, limits, object};
 
 /// A media type that tickets can be uploaded in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +75,12 @@ impl Format {
             _ => None,
         }
     }
+}
+
+/// Whether a `Content-Type` is JSON's; parameters such as `charset` don't matter.
+pub fn is_json(content_type: &[u8]) -> bool {
+    let kind = std::str::from_utf8(content_type).ok();
+    kind.and_then(Format::of_content_type) == Some(Format::Json)
 }
 
 impl Uploaded {
@@ -146,6 +154,33 @@ pub fn read(
         tickets,
         with_places: placed,
     })
+}
+
+/// That a body has no more of something than an event may have. Every reader stops at the
+/// first beyond: what is far too long is refused before it takes memory.
+fn check_length(length: usize, most: usize, what: &str) -> Result<(), BadUpload> {
+    if length <= most {
+        return Ok(());
+    }
+    let reason = format!("an event has at most {most}");
+    Err(BadUpload::Invalid(vec![FieldError::new(what, reason)]))
+}
+
+const TICKETS: usize = limits::TICKETS_PER_EVENT as usize;
+
+/// The `tiers` of a JSON body, with at most one more than an event may have.
+pub(crate) fn tiers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Tier>, D::Error> {
+    object::list::<{ limits::TIERS_PER_EVENT }, _, _>(deserializer)
+}
+
+/// The tickets of a JSON body, or what they are made of, with at most one more than an
+/// event may have.
+pub(crate) fn tickets<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    object::list::<TICKETS, _, _>(deserializer)
 }
 
 /// The event's tiers followed by the new ones; a tier that comes again must be the same.

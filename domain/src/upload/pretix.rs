@@ -5,16 +5,21 @@
 //! and a row's to its zone. What isn't about seats (areas, colours, sizes) is passed over,
 //! since the format has grown such fields more than once.
 
+use std::fmt;
+
 use schemars::JsonSchema;
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{BadUpload, Places, Prices, Read};
-use crate::{NewTicket, Tier};
+use super::{BadUpload, Places, Prices, Read, TICKETS, check_length};
+use crate::{NewTicket, Object, Tier, limits};
 
 /// A plan, as far as it is read.
 #[derive(Deserialize, JsonSchema)]
 pub struct SeatingPlan {
+    #[serde(deserialize_with = "super::tickets")]
     categories: Vec<Category>,
+    #[serde(deserialize_with = "super::tickets")]
     zones: Vec<Zone>,
 }
 
@@ -27,9 +32,9 @@ struct Category {
 struct Zone {
     #[serde(default)]
     name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::object::deserialize")]
     position: Position,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::tickets")]
     rows: Vec<Row>,
 }
 
@@ -38,8 +43,9 @@ struct Row {
     #[serde(deserialize_with = "label")]
     #[schemars(with = "Label")]
     row_number: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::object::deserialize")]
     position: Position,
+    #[serde(deserialize_with = "super::tickets")]
     seats: Vec<Seat>,
 }
 
@@ -48,7 +54,7 @@ struct Seat {
     #[serde(deserialize_with = "label")]
     #[schemars(with = "Label")]
     seat_number: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::object::deserialize")]
     position: Position,
     category: String,
 }
@@ -60,31 +66,74 @@ struct Position {
 }
 
 /// Editors write numbers where the schema has texts.
-#[derive(Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
 enum Label {
     Text(String),
-    Number(#[schemars(with = "f64")] serde_json::Number),
+    Number(f64),
 }
 
+/// Reads a label without holding anything else that may stand in its place.
 fn label<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(match Label::deserialize(deserializer)? {
-        Label::Text(text) => text,
-        Label::Number(number) => number.to_string(),
-    })
+    deserializer.deserialize_any(LabelVisitor)
+}
+
+struct LabelVisitor;
+
+impl Visitor<'_> for LabelVisitor {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text or a number")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
+        Ok(text.to_owned())
+    }
+
+    fn visit_string<E: Error>(self, text: String) -> Result<String, E> {
+        Ok(text)
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<String, E> {
+        Ok(number.to_string())
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<String, E> {
+        Ok(number.to_string())
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<String, E> {
+        Ok(number.to_string())
+    }
+}
+
+/// A name that many tickets get a copy of: cut to one character more than it may have, so
+/// that what all formats share refuses it as too long, and no copy is longer.
+fn shared(mut name: String) -> String {
+    if let Some((end, _)) = name.char_indices().nth(limits::NAME_CHARS + 1) {
+        name.truncate(end);
+    }
+    name
 }
 
 pub(super) fn read(body: &[u8], prices: &Prices, own: &[Tier]) -> Result<Read, BadUpload> {
-    let SeatingPlan { categories, zones } =
+    let Object(SeatingPlan { categories, zones }) =
         serde_json::from_slice(body).map_err(|error| BadUpload::Malformed(error.to_string()))?;
+    check_length(categories.len(), TICKETS, "categories")?;
+    check_length(zones.len(), TICKETS, "zones")?;
     let (mut tickets, mut places) = (Vec::new(), Vec::new());
     for (at_zone, zone) in zones.into_iter().enumerate() {
-        let section = zone.name.unwrap_or_default();
+        let section = shared(zone.name.unwrap_or_default());
+        check_length(zone.rows.len(), TICKETS, "rows")?;
         for (at_row, row) in zone.rows.into_iter().enumerate() {
+            let label = shared(row.row_number);
             for (at_seat, seat) in row.seats.into_iter().enumerate() {
+                check_length(tickets.len() + 1, TICKETS, "tickets")?;
                 tickets.push(NewTicket {
                     section: section.clone(),
-                    row: row.row_number.clone(),
+                    row: label.clone(),
                     seat: seat.seat_number,
                     tier: seat.category,
                     x: Some(zone.position.x + row.position.x + seat.position.x),

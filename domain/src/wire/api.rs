@@ -152,7 +152,11 @@ pub struct ReserveRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tickets: Option<Vec<TicketId>>,
     /// The best that there are.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "crate::object::maybe",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub best: Option<BestWish>,
 }
 
@@ -184,6 +188,7 @@ fn yes() -> bool {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct CheckoutRequest {
+    #[serde(deserialize_with = "crate::object::deserialize")]
     pub buyer: Buyer,
     pub success_url: String,
     pub cancel_url: String,
@@ -202,7 +207,9 @@ pub struct CheckoutAnswer {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "API.md's names")]
 pub struct TicketsUpload {
+    #[serde(deserialize_with = "crate::upload::tiers")]
     pub tiers: Vec<Tier>,
+    #[serde(deserialize_with = "crate::upload::tickets")]
     pub tickets: Vec<crate::NewTicket>,
 }
 
@@ -359,26 +366,20 @@ impl Ticket {
 }
 
 impl Reservation {
-    /// A reservation as the API shows it, with its token if the asker may have it.
+    /// A reservation as the API shows it: its tickets in the states that they are in now,
+    /// whoever has them, and its token if the asker may have it.
     pub fn new(
         reservation: &ReservationRecord,
         event: &EventRecord,
         layout: &Layout,
+        states: impl IntoIterator<Item = TicketState>,
         with_token: bool,
     ) -> Self {
-        let state = match reservation.state {
-            ReservationState::Pending => TicketState::Pending,
-            ReservationState::Paid => TicketState::Sold,
-            // The tickets have left; what they are now is the event's business.
-            ReservationState::Released
-            | ReservationState::Expired
-            | ReservationState::RefundDue
-            | ReservationState::Refunded => TicketState::Free,
-        };
         let tickets = reservation
             .tickets
             .iter()
-            .map(|&ticket| Ticket::new(event, layout, ticket, state));
+            .zip(states)
+            .map(|(&ticket, state)| Ticket::new(event, layout, ticket, state));
         Self {
             id: reservation.id,
             event: reservation.event,

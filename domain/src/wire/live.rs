@@ -30,7 +30,8 @@ pub enum FromClient {
     Unsubscribe {
         event: EventId,
     },
-    Catalog,
+    /// Braces, so that serde refuses fields beside the op.
+    Catalog {},
 }
 
 /// What an edge says.

@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use parterre_domain::Object;
 use parterre_domain::wire::live::{FromClient, JSON, MSGPACK, ToClient};
 
 use super::event;
@@ -71,18 +72,27 @@ impl Subprotocol {
     /// A client's message, or what is wrong with it.
     pub(crate) fn decode(self, incoming: &Incoming<'_>) -> Result<FromClient, String> {
         match (self, incoming) {
-            (Self::Json, Incoming::Text(text)) => {
-                serde_json::from_str(text).map_err(|error| error.to_string())
-            }
-            (Self::Msgpack, Incoming::Binary(bytes)) => {
-                let mut deserializer =
-                    rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable();
-                FromClient::deserialize(&mut deserializer).map_err(|error| error.to_string())
-            }
+            (Self::Json, Incoming::Text(text)) => serde_json::from_str(text)
+                .map(|Object(message)| message)
+                .map_err(|error| error.to_string()),
+            (Self::Msgpack, Incoming::Binary(bytes)) => unpack(bytes),
             (Self::Events, _) => Err("nothing is said to a stream of events".to_owned()),
             (Self::Json, _) => Err(format!("{JSON} wants text messages")),
             (Self::Msgpack, _) => Err(format!("{MSGPACK} wants binary messages")),
         }
+    }
+}
+
+/// A message in MessagePack, which says itself where it ends: nothing may follow it.
+fn unpack(bytes: &[u8]) -> Result<FromClient, String> {
+    let mut left = bytes;
+    let mut deserializer = rmp_serde::Deserializer::new(&mut left).with_human_readable();
+    let read = Object::deserialize(&mut deserializer);
+    let Object(message) = read.map_err(|error| error.to_string())?;
+    if left.is_empty() {
+        Ok(message)
+    } else {
+        Err(format!("{} bytes follow the message", left.len()))
     }
 }
 
@@ -118,6 +128,12 @@ mod tests {
                 &format!(r#"{{"op":"subscribe","event":"{id}","from":1}}"#),
                 "unknown field `from`",
             ),
+            (r#"["catalog"]"#, "expected an object"),
+            (
+                r#"{"op":"catalog","event":1}"#,
+                "unknown field `event`, there are no fields",
+            ),
+            (r#"{"op":"catalog"}{}"#, "trailing characters"),
         ];
         for (text, expected) in rows {
             let error = Subprotocol::Json.decode(&Incoming::Text(text)).unwrap_err();
@@ -125,6 +141,27 @@ mod tests {
         }
         let binary = Subprotocol::Json.decode(&Incoming::Binary(b"{}"));
         assert!(binary.unwrap_err().contains("text"));
+    }
+
+    #[test]
+    fn a_binary_message_is_one_map_with_nothing_behind_it() {
+        let catalog = b"\x81\xa2op\xa7catalog";
+        let rows: [(&[u8], &str); 4] = [
+            (catalog, ""),
+            (b"\x91\xa7catalog", "expected an object"),
+            (b"\x82\xa2op\xa7catalog\xa1x\x01", "unknown field `x`"),
+            (&[&catalog[..], &catalog[..]].concat(), "12 bytes follow"),
+        ];
+        for (bytes, expected) in rows {
+            let decoded = Subprotocol::Msgpack.decode(&Incoming::Binary(bytes));
+            match decoded {
+                Ok(message) => assert_eq!((message, expected), (FromClient::Catalog {}, "")),
+                Err(why) => {
+                    let told = !expected.is_empty() && why.contains(expected);
+                    assert!(told, "{}: {why}", bytes.escape_ascii());
+                }
+            }
+        }
     }
 
     #[test]

@@ -118,9 +118,12 @@ async fn a_ticket_known_to_be_gone_costs_the_core_nothing() {
     assert_eq!(problem["taken"], taken);
     let unmet = reserve(&edge, r#"{"best": {"count": 5}}"#, &[]).await;
     assert_eq!(unmet.status(), 409);
+    let json = [("content-type", "application/json; charset=utf-8")];
+    let refused = reserve(&edge, r#"{"tickets": [1]}"#, &json).await;
+    assert_eq!(refused.status(), 409);
     assert!(core.state().forwarded.is_empty());
     let refusals = r#"parterre_edge_refusals_total{reason="tickets-taken"}"#;
-    assert_eq!(edge.metric(refusals), 2.0);
+    assert_eq!(edge.metric(refusals), 3.0);
 
     let decided_by_the_core = [
         (r#"{"tickets": [0, 3]}"#, &[][..]),
@@ -134,6 +137,12 @@ async fn a_ticket_known_to_be_gone_costs_the_core_nothing() {
         (r#"{"best": {"count": 50}}"#, &[]),
         (r#"{"best": {"count": 5, "tier": "unknown"}}"#, &[]),
         ("not JSON", &[]),
+        ("[[1]]", &[]),
+        (r#"{"best": [5]}"#, &[]),
+        (
+            r#"{"tickets": [1]}"#,
+            &[("content-type", "application/x-www-form-urlencoded")],
+        ),
     ];
     for (at, (body, headers)) in decided_by_the_core.into_iter().enumerate() {
         assert_eq!(reserve(&edge, body, headers).await.status(), 201, "{body}");

@@ -65,26 +65,6 @@ impl Admin {
         self.post("/admin/v1/events".to_owned(), about, 201).await
     }
 
-    /// Adds tickets to a draft from a pretix seating plan, every one at the same price.
-    ///
-    /// # Errors
-    ///
-    /// See [`Failure`]; a refusal counts as one.
-    pub async fn add_plan(
-        &mut self,
-        event: EventId,
-        plan: Vec<u8>,
-        price_minor: i64,
-    ) -> Result<TicketsAdded, Failure> {
-        let path = format!("/admin/v1/events/{event}/tickets?price={price_minor}");
-        let call = Call::new(Method::POST, path);
-        self.send(
-            call.with_body("application/vnd.pretix.seating-plan+json", plan),
-            200,
-        )
-        .await
-    }
-
     /// Publishes a draft.
     ///
     /// # Errors

@@ -197,7 +197,7 @@ impl<W: World> Hub<W> {
             match message {
                 Ok(FromClient::Subscribe { event, since }) => self.subscribe(id, event, since),
                 Ok(FromClient::Unsubscribe { event }) => self.unsubscribe(id, event),
-                Ok(FromClient::Catalog) => {
+                Ok(FromClient::Catalog {}) => {
                     connection.session.ask_counts();
                     self.counts.wanted = true;
                 }

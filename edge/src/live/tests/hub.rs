@@ -309,7 +309,7 @@ fn nothing_comes_after_unsubscribing_and_others_go_on() {
 fn counts_come_whole_first_and_then_only_what_changed() {
     let mut stage = Stage::new(3);
     let id = stage.connect();
-    stage.say(id, FromClient::Catalog);
+    stage.say(id, FromClient::Catalog {});
     let events = |stage: &mut Stage| -> Vec<usize> {
         let heard = stage.heard().into_iter();
         heard
