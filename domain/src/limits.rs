@@ -280,8 +280,11 @@ pub const LIVE_BURST: u16 = 400;
 pub const LIVE_RATE: u16 = 20;
 /// Bad messages after which a live connection is closed.
 pub const LIVE_STRIKES: u8 = 10;
-/// Error messages that wait for one live client; more are dropped.
+/// Answers to bad messages that wait for one live client; more are dropped.
 pub const LIVE_ERRORS: usize = 8;
+/// What waits for one live client to be told beside what it watches: of refused
+/// subscriptions none is dropped, so one more ends the connection.
+pub const LIVE_REFUSALS: usize = LIVE_BURST as usize + LIVE_ERRORS;
 /// Frames of one event that are kept encoded for clients that are at the same rev.
 pub const FRAMES_PER_EVENT: usize = 8;
 /// Bytes that the kernel takes from an edge for a live client ahead of what it sends.

@@ -72,9 +72,11 @@ impl Edge {
         )?);
         let sources = Sources {
             cores: Arc::clone(&cores),
+        let signals = Signals::new(config.shards);
             catalog: Arc::clone(&catalog),
             freshness: Arc::clone(&freshness),
             metrics: Arc::clone(&metrics),
+            signals: signals.clone(),
             background: background.clone(),
         };
         Ok(Arc::new(Self {
@@ -83,7 +85,7 @@ impl Edge {
             neighbours: Neighbours::new(Instant::now()),
             lists: Lists::new(config.cache_bytes / 16),
             renderer: Renderer::new(background.clone(), Arc::clone(&metrics)),
-            signals: Signals::new(config.shards),
+            signals,
             admission: Admission::new(config.clients.clone()),
             config,
             catalog,

@@ -19,6 +19,8 @@ use crate::slab::ConnectionId;
 pub(crate) trait Source {
     /// The rev of the newest commit that touched the event.
     fn rev(&self) -> Rev;
+    /// Whether there is no such event any more.
+    fn is_gone(&self) -> bool;
     /// What a client that stands at `since` lacks.
     fn catch_up(&self, since: Rev) -> CatchUp;
     /// All of it, at one rev.
@@ -89,6 +91,11 @@ impl<S: Source> Watch<S> {
 
     /// Takes the cell in.
     pub(crate) fn load(&mut self, source: S) {
+    /// Whether the event is no more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.source.as_ref().is_some_and(S::is_gone)
+    }
+
         self.rev = source.rev();
         self.source = Some(source);
     }

@@ -22,6 +22,7 @@ use crate::cell::CatchUp;
 use crate::cells::WatchedCell;
 use crate::clock;
 use crate::context::Edge;
+use crate::cores::CoreUnavailable;
 use crate::cors::Cors;
 use crate::http::{Body, Opens, bare, refuse, respond};
 use crate::live::{EventStream, Live, Pace, Snapshot, Source, Surroundings, World};
@@ -145,11 +146,11 @@ impl World for EdgeWorld {
 }
 
 impl Surroundings for EdgeWorld {
-    async fn load(&self, event: EventId) -> Result<WatchedCell, (Slug, String)> {
+    async fn load(&self, event: EventId) -> Result<WatchedCell, Slug> {
         match self.edge.cells.watch(event).await {
             Ok(Some(cell)) => Ok(cell),
-            Ok(None) => Err((Slug::NotFound, format!("there is no event {event}"))),
-            Err(unavailable) => Err((Slug::CoreUnavailable, unavailable.to_string())),
+            Ok(None) => Err(Slug::NotFound),
+            Err(CoreUnavailable) => Err(Slug::CoreUnavailable),
         }
     }
 
@@ -187,6 +188,10 @@ impl Source for WatchedCell {
             counts: view.counts,
             states: view.states.to_letters(),
         }
+    fn is_gone(&self) -> bool {
+        (**self).is_gone()
+    }
+
     }
 
     fn detail(&self) -> EventDetail {

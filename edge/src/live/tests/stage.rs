@@ -47,10 +47,10 @@ impl World for FedSurroundings {
 }
 
 impl Surroundings for FedSurroundings {
-    async fn load(&self, event: EventId) -> Result<FedCell, (Slug, String)> {
+    async fn load(&self, event: EventId) -> Result<FedCell, Slug> {
         tokio::task::yield_now().await;
         let cell = self.world.0.borrow().cells.get(&event).cloned();
-        cell.ok_or((Slug::NotFound, "there is no such event".into()))
+        cell.ok_or(Slug::NotFound)
     }
 
     async fn wait_changed(&self) {
