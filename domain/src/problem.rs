@@ -53,6 +53,7 @@ pub enum Slug {
     TooLarge,
     UriTooLong,
     UnsupportedMediaType,
+    UpgradeRequired,
     HeadersTooLarge,
     Invalid,
     NotOnSale,
@@ -97,6 +98,7 @@ impl Slug {
             Self::HeadersTooLarge => (431, "headers-too-large", "The headers are too large"),
             Self::Invalid => (422, "invalid", "The request breaks a rule"),
             Self::NotOnSale => (425, "not-on-sale", "Not on sale"),
+            Self::UpgradeRequired => (426, "upgrade-required", "A WebSocket is needed"),
             Self::SlowDown => (429, "slow-down", "Too many requests"),
             Self::Internal => (500, "internal", "Something broke"),
             Self::CoreUnavailable => (503, "core-unavailable", "No core answers"),
@@ -147,7 +149,7 @@ impl Problem {
     }
 }
 
-const ALL: [Slug; 23] = [
+const ALL: [Slug; 24] = [
     Slug::Malformed,
     Slug::Unauthorized,
     Slug::Forbidden,
@@ -163,6 +165,7 @@ const ALL: [Slug; 23] = [
     Slug::TooLarge,
     Slug::UriTooLong,
     Slug::UnsupportedMediaType,
+    Slug::UpgradeRequired,
     Slug::HeadersTooLarge,
     Slug::Invalid,
     Slug::NotOnSale,

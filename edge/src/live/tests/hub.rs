@@ -249,7 +249,9 @@ fn a_delta_that_would_weigh_more_than_a_snapshot_becomes_one() {
     let all: Vec<_> = (0..500).map(|id| (id, TicketState::Pending)).collect();
     stage.world.commit(0, &all);
     stage.hub.changed([event(0)]);
+    assert_eq!(stage.hub.take_tally().skipped, 0);
     assert_eq!(stage.ops(id), ["snapshot"]);
+    assert_eq!(stage.hub.take_tally().skipped, 1);
 }
 
 #[test]
@@ -284,8 +286,6 @@ fn an_unknown_event_is_an_error_and_the_connection_stays() {
     assert_eq!(stage.ops(id), ["snapshot"]);
 }
 
-#[test]
-fn nothing_comes_after_unsubscribing_and_others_go_on() {
 #[test]
 fn every_refused_subscription_of_a_burst_is_told_however_many() {
     let mut stage = Stage::new(1);
@@ -367,6 +367,8 @@ fn watchers_of_an_event_that_is_no_more_are_told_and_it_is_forgotten() {
     assert_eq!(stage.ops(id), ["error"], "nothing of it is left");
 }
 
+#[test]
+fn nothing_comes_after_unsubscribing_and_others_go_on() {
     let mut stage = Stage::new(2);
     let (one, two) = (stage.connect(), stage.connect());
     for id in [one, two] {
