@@ -3,12 +3,12 @@
 
 mod clients;
 mod encryption;
+mod values;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
@@ -20,6 +20,7 @@ use crate::file;
 
 pub(crate) use self::clients::Clients;
 pub(crate) use self::encryption::{Encryption, Trust};
+use self::values::{admin_token, bytes, duration, token_name};
 
 /// Sells tickets for events: no ticket in two hands, live availability on every screen.
 #[derive(Debug, Parser)]
@@ -100,8 +101,9 @@ pub(crate) struct Core {
     /// The keys that sign the passes of tickets, one a line; the first signs.
     #[arg(long, env = "PARTERRE_SIGNING_KEY_FILE", value_name = "FILE")]
     pub(crate) signing_key_file: PathBuf,
-    /// An administrator's token as `parterre admin token` prints it; repeatable.
-    #[arg(long, env = "PARTERRE_ADMIN_TOKEN_HASH", value_name = "NAME:HASH", value_delimiter = ',', value_parser = admin_token)]
+    /// An administrator's token as `parterre admin token` prints it; repeatable, at least
+    /// one.
+    #[arg(long, env = "PARTERRE_ADMIN_TOKEN_HASH", value_name = "NAME:HASH", value_delimiter = ',', required = true, value_parser = admin_token)]
     pub(crate) admin_token_hash: Vec<AdminToken>,
     #[command(flatten)]
     pub(crate) common: Common,
@@ -148,7 +150,8 @@ pub(crate) struct Memory {
 /// What every server takes.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// The origin of every absolute URL, such as https://tickets.example.
+    /// The origin of every absolute URL, such as https://tickets.example. A core makes
+    /// them, of the pages of payments; an edge makes none.
     #[arg(long, env = "PARTERRE_PUBLIC_URL")]
     pub(crate) public_url: Option<String>,
     /// How long to finish what is in flight when told to stop.
@@ -187,6 +190,7 @@ pub(crate) struct Epoch {
 #[derive(Debug, Args)]
 pub(crate) struct Token {
     /// Appears in the audit trail.
+    #[arg(value_parser = token_name)]
     pub(crate) name: String,
 }
 
@@ -209,6 +213,9 @@ pub(crate) struct Import {
     /// The time zone of times without one, an IANA name.
     #[arg(long, env = "PARTERRE_TZ", default_value = "UTC")]
     pub(crate) tz: String,
+    /// Write outside the creation window as well, and publish at once.
+    #[arg(long, env = "PARTERRE_URGENT")]
+    pub(crate) urgent: bool,
     /// The event of a seating plan, as the body of POST /admin/v1/events.
     #[arg(long, env = "PARTERRE_EVENT", value_name = "FILE")]
     pub(crate) event: Option<PathBuf>,
@@ -328,56 +335,6 @@ fn store(text: &str) -> Result<StoreConfig, String> {
     }
 }
 
-fn admin_token(text: &str) -> Result<AdminToken, String> {
-    let (name, hash) = text
-        .split_once(':')
-        .ok_or("a token is given as NAME:HASH")?;
-    let hash = crate::secrets::from_hex(hash).ok_or("the hash has 64 hexadecimal digits")?;
-    Ok(AdminToken {
-        name: name.to_owned(),
-        hash,
-    })
-}
-
-/// `10s`, `250ms`, `2m`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let (number, unit) = split(text)?;
-    let millis = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        _ => return Err(format!("{text:?} needs a unit: ms, s or m")),
-    };
-    Ok(Duration::from_millis(number * millis))
-}
-
-/// `512MiB`, `2GiB`, `65536`.
-fn bytes(text: &str) -> Result<u64, String> {
-    let (number, unit) = split(text)?;
-    let factor = match unit {
-        "" | "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return Err(format!("{text:?} needs a unit: B, KiB, MiB or GiB")),
-    };
-    Ok(number * factor)
-}
-
-fn split(text: &str) -> Result<(u64, &str), String> {
-    let digits = text
-        .find(|letter: char| !letter.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number = u64::from_str(number)
-        .ok()
-        .filter(|number| *number < 1 << 32);
-    Ok((
-        number.ok_or_else(|| format!("{text:?} doesn't begin with a number"))?,
-        unit,
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -402,44 +359,53 @@ mod tests {
     }
 
     #[test]
-    fn units_are_read() {
-        assert_eq!(bytes("512MiB"), Ok(512 << 20));
-        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        for bad in ["", "s", "10", "10h", "-1s"] {
-            assert!(duration(bad).is_err(), "{bad}");
+    fn a_core_needs_its_secrets() {
+        let token = format!("ops:{}", "0a".repeat(32));
+        let whole = [
+            ("--store", "embedded:x"),
+            ("--payments", "sandbox"),
+            ("--cluster-secret-file", "f"),
+            ("--signing-key-file", "f"),
+            ("--admin-token-hash", &token),
+        ];
+        let core = |flags: &[(&str, &str)]| {
+            let flags = flags.iter().flat_map(|(flag, value)| [*flag, *value]);
+            parsed(&std::iter::once("core").chain(flags).collect::<Vec<_>>())
+        };
+        core(&whole).unwrap();
+        for (at, (missing, _)) in whole.iter().enumerate() {
+            let mut flags = whole.to_vec();
+            flags.remove(at);
+            let said = core(&flags).unwrap_err();
+            assert!(said.contains(missing), "{said}");
         }
+        let mut elsewhere = whole;
+        elsewhere[0].1 = "elsewhere";
+        core(&elsewhere).unwrap_err();
     }
 
     #[test]
-    fn a_core_needs_its_secrets() {
-        assert!(parsed(&["core", "--store", "embedded:x"]).is_err());
-        assert!(
-            parsed(&[
-                "core",
-                "--store",
-                "elsewhere",
-                "--payments",
-                "sandbox",
-                "--cluster-secret-file",
-                "f"
-            ])
-            .is_err()
-        );
-        assert!(
-            parsed(&[
-                "core",
-                "--store",
-                "embedded:x",
-                "--payments",
-                "sandbox",
-                "--cluster-secret-file",
-                "f",
-                "--signing-key-file",
-                "f"
-            ])
-            .is_ok()
-        );
+    fn the_name_of_a_token_can_stand_before_its_hash() {
+        let hash = "0a".repeat(32);
+        let longest = "n".repeat(64);
+        let too_long = "n".repeat(65);
+        for (name, right) in [
+            ("ops", true),
+            ("Ada at the door", true),
+            ("Zoë", true),
+            (longest.as_str(), true),
+            (too_long.as_str(), false),
+            ("", false),
+            ("a:b", false),
+            ("a,b", false),
+            ("a\tb", false),
+            ("a\u{202e}b", false),
+        ] {
+            let printed = parsed(&["admin", "token", name]);
+            assert_eq!(printed.is_ok(), right, "{name:?}: {printed:?}");
+            let read = admin_token(&format!("{name}:{hash}"));
+            assert_eq!(read.is_ok(), right, "{name:?}: {read:?}");
+        }
     }
 
     #[test]

@@ -9,20 +9,13 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::rt::TokioExecutor;
-use parterre_domain::Problem;
+use parterre_domain::{Problem, limits};
 use parterre_gate::dial::Dialer;
 use serde::de::DeserializeOwned;
 
 use crate::run::Ended;
 
 const JSON: &str = "application/json";
-
-/// How often a call is made that a core was too busy for.
-const TRIES: u32 = 30;
-/// The longest wait before the next try, whatever the core asks for.
-const WAIT_MAX: Duration = Duration::from_secs(5);
-/// How long a call may take, an upload included.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A client of one core's admin API. Cheap to clone.
 #[derive(Clone)]
@@ -101,13 +94,16 @@ impl Client {
         body: Bytes,
     ) -> Result<Bytes, String> {
         let mut last = String::new();
-        for attempt in 1..=TRIES {
+        for attempt in 1..=limits::IMPORT_TRIES {
             let mut wait = Duration::from_millis(100 * u64::from(attempt.min(10)));
             match self.once(&method, path, kind, body.clone()).await {
                 Ok(answer) if answer.status.is_success() => return Ok(answer.body),
                 Ok(answer) if answer.status == StatusCode::SERVICE_UNAVAILABLE => {
                     last = said(&answer.body);
-                    wait = answer.retry_after.unwrap_or(wait).min(WAIT_MAX);
+                    wait = answer
+                        .retry_after
+                        .unwrap_or(wait)
+                        .min(limits::IMPORT_WAIT_MAX);
                 }
                 Ok(answer) => return Err(format!("{}: {}", answer.status, said(&answer.body))),
                 // A call that may have been done isn't repeated: it could be done twice.
@@ -156,11 +152,11 @@ impl Client {
                 body: body.map_err(|error| CallError::after(&error))?.to_bytes(),
             })
         };
-        tokio::time::timeout(PATIENCE, answered)
+        tokio::time::timeout(limits::IMPORT_CALL, answered)
             .await
             .unwrap_or_else(|_| {
                 Err(CallError {
-                    what: format!("no answer within {PATIENCE:?}"),
+                    what: format!("no answer within {:?}", limits::IMPORT_CALL),
                     surely_not_done: false,
                 })
             })

@@ -109,6 +109,35 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_and_its_key_come_from_wherever_together_or_not_at_all() {
+        // Why it can't begin, or what it encrypts with.
+        let files = |toml, flags: &[&str]| match role(toml, &[&["standalone"], flags].concat()) {
+            Ok(Role::Standalone(standalone)) => {
+                let files = standalone.common.encryption.files();
+                let files = files.map_err(|why| format!("{why:?}"))?;
+                Ok(files.map(|(certificate, key)| {
+                    (certificate.display().to_string(), key.display().to_string())
+                }))
+            }
+            other => Err(format!("{other:?}")),
+        };
+        let both = Ok(Some(("c".to_owned(), "k".to_owned())));
+        assert_eq!(files("", &[]), Ok(None));
+        assert_eq!(files("tls-cert = \"c\"\ntls-key = \"k\"\n", &[]), both);
+        assert_eq!(files("tls-key = \"k\"\n", &["--tls-cert", "c"]), both);
+        assert_eq!(files("tls-cert = \"c\"\n", &["--tls-key", "k"]), both);
+        for (toml, flags, said) in [
+            ("tls-cert = \"c\"\n", &[][..], "--tls-key"),
+            ("tls-key = \"k\"\n", &[], "--tls-cert"),
+            ("", &["--tls-cert", "c"], "--tls-key"),
+            ("", &["--tls-key", "k"], "--tls-cert"),
+        ] {
+            let why = files(toml, flags).unwrap_err();
+            assert!(why.contains(said), "{toml:?} {flags:?}: {why}");
+        }
+    }
+
+    #[test]
     fn a_command_below_another_has_its_settings_in_the_file_too() {
         let import = |toml| match role(toml, &["admin", "import", "events.jsonld"]) {
             Ok(Role::Admin(Admin::Import(import))) => Some(import),

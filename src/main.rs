@@ -27,7 +27,12 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
     {
-        Ok(runtime) => runtime.block_on(run::run(cli)),
+        Ok(runtime) => {
+            let ended = runtime.block_on(run::run(cli));
+            // Whatever blocks has had its time to drain; nobody waits for it any longer.
+            runtime.shutdown_background();
+            ended
+        }
         Err(error) => Err(run::Ended::cannot(format!("can't start: {error}"))),
     };
     match ended {

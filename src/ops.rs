@@ -5,16 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use parterre_domain::limits;
+use parterre_domain::{Problem, Slug, limits};
 use parterre_gate::server::{self, Terms};
 use parterre_gate::tls::Tls;
 use tokio::net::TcpListener;
 
 use crate::run::Ended;
+use crate::secrets;
 use crate::vitals::Vitals;
+
+const READY: &str = "/readyz";
+const METRICS: &str = "/metrics";
+const PATHS: [&str; 3] = ["/healthz", READY, METRICS];
 
 /// A role as operators see it.
 pub(crate) enum Probe {
@@ -59,39 +64,100 @@ pub(crate) async fn serve(
         connections: limits::CONNECTIONS_OF_OPERATORS,
         drain: Duration::ZERO,
     };
-    let answer = move |request| answer(Arc::clone(&probes), request);
+    let answer = move |request: Request<Incoming>| answer(Arc::clone(&probes), request);
     server::serve(listener, terms, answer, std::future::pending()).await;
 }
 
-async fn answer(
-    asked: Arc<(Vec<Probe>, Vitals)>,
-    request: Request<Incoming>,
-) -> Response<Full<Bytes>> {
+async fn answer<B>(asked: Arc<(Vec<Probe>, Vitals)>, request: Request<B>) -> Response<Full<Bytes>> {
     let (probes, vitals) = &*asked;
-    let (status, text) = match request.uri().path() {
-        "/healthz" => (StatusCode::OK, "alive\n".to_owned()),
-        "/readyz" => ready(probes).await,
-        "/metrics" => {
-            let roles: String = probes.iter().map(Probe::metrics).collect();
-            (StatusCode::OK, roles + &vitals.text())
+    let path = request.uri().path();
+    let mut response = if !PATHS.contains(&path) {
+        let detail = format!("there are {}", PATHS.join(", "));
+        problem(&Slug::NotFound.problem(detail))
+    } else if ![Method::GET, Method::HEAD].contains(request.method()) {
+        let detail = "operators ask with GET or HEAD";
+        let mut response = problem(&Slug::MethodNotAllowed.problem(detail));
+        let allowed = HeaderValue::from_static("GET, HEAD");
+        response.headers_mut().insert(header::ALLOW, allowed);
+        response
+    } else {
+        match path {
+            METRICS => {
+                let roles: String = probes.iter().map(Probe::metrics).collect();
+                text(StatusCode::OK, roles + &vitals.text())
+            }
+            READY => ready(probes).await,
+            _ => text(StatusCode::OK, "alive\n".to_owned()),
         }
-        _ => (
-            StatusCode::NOT_FOUND,
-            "there are /healthz, /readyz and /metrics\n".to_owned(),
-        ),
     };
-    let mut response = Response::new(Full::from(text));
+    let id = HeaderValue::try_from(secrets::request_id());
+    let id = id.unwrap_or(HeaderValue::from_static("none"));
+    response.headers_mut().insert("request-id", id);
+    response
+}
+
+fn text(status: StatusCode, text: String) -> Response<Full<Bytes>> {
+    answered(status, "text/plain; version=0.0.4", text.into())
+}
+
+fn problem(problem: &Problem) -> Response<Full<Bytes>> {
+    let status = StatusCode::from_u16(problem.status);
+    let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    answered(status, "application/problem+json", problem.to_json().into())
+}
+
+fn answered(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(body));
     *response.status_mut() = status;
-    let kind = http::HeaderValue::from_static("text/plain; version=0.0.4");
+    let kind = HeaderValue::from_static(kind);
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
 }
 
-async fn ready(probes: &[Probe]) -> (StatusCode, String) {
+async fn ready(probes: &[Probe]) -> Response<Full<Bytes>> {
     for probe in probes {
         if let Err(why) = probe.ready().await {
-            return (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"));
+            return text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"));
         }
     }
-    (StatusCode::OK, "ready\n".to_owned())
+    text(StatusCode::OK, "ready\n".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The answer of a process without roles: status, `Content-Type`, `Allow`.
+    async fn asked(method: &str, path: &str) -> (u16, String, Option<String>) {
+        let process = Arc::new((Vec::new(), Vitals::new().unwrap()));
+        let request = Request::builder().method(method).uri(path);
+        let response = answer(process, request.body(()).unwrap()).await;
+        let said = |name: &str| {
+            let value = response.headers().get(name)?;
+            Some(value.to_str().unwrap().to_owned())
+        };
+        assert_eq!(said("request-id").map(|id| id.len()), Some(32), "{path}");
+        let kind = said("content-type").unwrap();
+        (response.status().as_u16(), kind, said("allow"))
+    }
+
+    #[tokio::test]
+    async fn operators_get_answers_with_ids_and_problems_like_anybody() {
+        let text = "text/plain; version=0.0.4".to_owned();
+        let problem = "application/problem+json".to_owned();
+        for path in PATHS {
+            for method in ["GET", "HEAD"] {
+                let said = asked(method, path).await;
+                assert_eq!(said, (200, text.clone(), None), "{method} {path}");
+            }
+            for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
+                let expected = (405, problem.clone(), Some("GET, HEAD".to_owned()));
+                assert_eq!(asked(method, path).await, expected, "{method} {path}");
+            }
+        }
+        for path in ["/", "/metrics/", "/v1/events"] {
+            let said = asked("GET", path).await;
+            assert_eq!(said, (404, problem.clone(), None), "{path}");
+        }
+    }
 }

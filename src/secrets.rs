@@ -17,6 +17,15 @@ pub(crate) fn fresh() -> Result<String, Ended> {
     Ok(to_hex(&bytes))
 }
 
+/// A name for one request: 16 random bytes as hexadecimal digits.
+pub(crate) fn request_id() -> String {
+    let mut bytes = [0; 16];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => to_hex(&bytes),
+        Err(_) => "none".to_owned(),
+    }
+}
+
 /// The secret in a file. One that isn't there is made, if `make` says so.
 pub(crate) fn read(path: &Path, make: bool) -> Result<String, Ended> {
     let shown = path.display();

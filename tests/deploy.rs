@@ -109,6 +109,46 @@ fn prometheus_can_read_its_configuration_and_the_rules_do_what_their_tests_say()
 }
 
 #[test]
+fn prometheus_scrapes_every_process_of_compose_where_it_listens_for_operators() {
+    let compose = read("deploy/compose.yaml");
+    let scraped = read("deploy/prometheus/prometheus.yaml");
+    let mut listen = BTreeSet::new();
+    for (name, service) in services(&compose) {
+        // A service that is another one but for its ports.
+        let whole = match service.contains("<<: *edge") {
+            true => service_with(&compose, "&edge"),
+            false => service,
+        };
+        let setting = |name: &str| {
+            let line = whole
+                .lines()
+                .find_map(|line| line.trim().strip_prefix(name));
+            line.map(|value| value.trim().to_owned())
+        };
+        let Some(role) = setting("command: [").filter(|_| whole.contains("<<: *parterre")) else {
+            continue;
+        };
+        let address = setting("PARTERRE_OPS_LISTEN:").expect("where operators ask");
+        let port = address.rsplit(':').next().expect("a port").to_owned();
+        let role = role.trim_matches(['"', ']']).to_owned();
+        listen.insert((format!("parterre-{role}"), format!("{name}:{port}")));
+    }
+    assert_eq!(listen.len(), 3, "{listen:?}");
+    let mut targets = BTreeSet::new();
+    let mut job = String::new();
+    for line in scraped.lines().map(str::trim) {
+        if let Some(name) = line.strip_prefix("- job_name: ") {
+            name.clone_into(&mut job);
+        }
+        if let Some(list) = line.strip_prefix("- targets: ") {
+            let names = list.split('"').filter(|name| name.contains(':'));
+            targets.extend(names.map(|name| (job.clone(), name.to_owned())));
+        }
+    }
+    assert_eq!(targets, listen);
+}
+
+#[test]
 fn the_dashboard_is_whole() {
     let dashboard: serde_json::Value =
         serde_json::from_str(&read("deploy/grafana/dashboard.json")).expect("JSON");
@@ -132,6 +172,36 @@ fn the_dashboard_is_whole() {
         }
     }
     assert!(ids.len() > 20);
+}
+
+/// The services of a file of compose: the name of each, and its lines.
+fn services(compose: &str) -> Vec<(String, String)> {
+    let lines = compose.lines().skip_while(|line| *line != "services:");
+    let mut services: Vec<(String, String)> = Vec::new();
+    for line in lines
+        .skip(1)
+        .take_while(|line| line.is_empty() || line.starts_with(' '))
+    {
+        let title = line
+            .strip_prefix("  ")
+            .filter(|rest| !rest.starts_with(' '));
+        match title.and_then(|title| title.split_once(':')) {
+            Some((name, rest)) => services.push((name.to_owned(), format!("{rest}\n"))),
+            None => {
+                let (_, whole) = services.last_mut().expect("a service");
+                whole.push_str(line);
+                whole.push('\n');
+            }
+        }
+    }
+    services
+}
+
+/// The service that has an anchor.
+fn service_with(compose: &str, anchor: &str) -> String {
+    let mut services = services(compose).into_iter();
+    let found = services.find(|(_, service)| service.contains(anchor));
+    found.expect("the service that others are like").1
 }
 
 /// A program that may be missing; says so.

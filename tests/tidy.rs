@@ -109,6 +109,85 @@ fn every_limit_says_what_it_bounds() {
 }
 
 #[test]
+fn readmes_limits_are_those_of_the_code() {
+    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).expect("README.md");
+    let section = readme
+        .split("\n## ")
+        .find(|text| text.starts_with("Limits"));
+    let rows: Vec<Vec<&str>> = section
+        .expect("a section about limits")
+        .lines()
+        .map(|line| line.split('|').map(str::trim).collect())
+        .filter(|cells: &Vec<&str>| cells.len() == 5 && cells[3].starts_with('`'))
+        .collect();
+    let marked = marked_limits();
+    assert!(marked.len() > 50, "{marked:?}");
+    let wrong = marked.iter().filter_map(|(name, value)| {
+        let named = format!("`{name}`");
+        let row = rows.iter().find(|cells| cells[3].contains(&named));
+        // Among spaces, so that 100 isn't found in 1000.
+        let says = |cells: &&Vec<&str>| {
+            let values = format!(" {} ", cells[2].replace(", ", " "));
+            values.contains(&format!(" {value} "))
+        };
+        let right = row.as_ref().is_some_and(says);
+        (!right).then(|| format!("{name} is {value}, in {row:?}"))
+    });
+    none(wrong, "a limit that is marked README has a row there");
+    let known = |name: &&str| marked.iter().any(|(known, _)| known == name);
+    let names = rows.iter().flat_map(|cells| cells[3].split(' '));
+    let unknown = names.filter(|name| !known(&name.trim_matches('`')));
+    none(
+        unknown.map(str::to_owned),
+        "README names it; limits.rs doesn't mark it",
+    );
+}
+
+/// Every bound that is marked for README: its name, and its value as README writes it.
+fn marked_limits() -> Vec<(String, String)> {
+    let path = Path::new(ROOT).join("domain/src/limits.rs");
+    let limits = fs::read_to_string(path).expect("domain/src/limits.rs");
+    let marked = limits
+        .lines()
+        .filter_map(|line| line.strip_suffix("; // README"));
+    let read = marked.map(|line| {
+        let parts = line.strip_prefix("pub const ").and_then(|rest| {
+            let (name, rest) = rest.split_once(": ")?;
+            Some((name.to_owned(), written(rest.split_once(" = ")?.1)?))
+        });
+        parts.unwrap_or_else(|| panic!("how does README write this? {line}"))
+    });
+    read.collect()
+}
+
+/// How README writes a value of `limits.rs`.
+fn written(value: &str) -> Option<String> {
+    if let Some((least, most)) = value.split_once("..=") {
+        return Some(format!("{} to {}", written(least)?, written(most)?));
+    }
+    if let Some((number, shift)) = value.split_once(" << ") {
+        let unit = match shift {
+            "10" => "KiB",
+            "20" => "MiB",
+            _ => return None,
+        };
+        return Some(format!("{} {unit}", written(number)?));
+    }
+    let inside = |before: &str, behind| value.strip_prefix(before)?.strip_suffix(behind);
+    if let Some(hours) = inside("Duration::from_secs(", " * 3600)") {
+        return Some(format!("{hours} h"));
+    }
+    if let Some(seconds) = inside("Duration::from_secs(", ")") {
+        return Some(format!("{seconds} s"));
+    }
+    let number = inside("NonZeroU32::new(", ").unwrap()").unwrap_or(value);
+    let is_number = number
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'_');
+    is_number.then(|| number.replace('_', ","))
+}
+
+#[test]
 fn every_metric_is_the_projects_own() {
     let made = [
         "Opts::new(",

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use parterre_gate::dial::Dialer;
 use parterre_gate::tls::Tls;
@@ -28,8 +27,6 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Makes the connections that go out, to the payment provider.
     pub dialer: Dialer,
-    /// How long to finish what is in flight when told to stop.
-    pub drain: Duration,
 }
 
 /// Where the state lies.

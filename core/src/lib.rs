@@ -138,22 +138,22 @@ impl Core {
         }
     }
 
-    /// Serves until told to stop; then refuses new work, finishes what is in flight and
-    /// commits what is queued.
+    /// Serves until told to stop, and until when; then refuses new work, finishes what is
+    /// in flight and commits what is queued.
     ///
     /// # Errors
     ///
     /// When the store fails: the process must end, and the next start recovers.
-    pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Failure> {
+    pub async fn run(
+        self,
+        stop: impl Future<Output = Instant> + Send + 'static,
+    ) -> Result<(), Failure> {
         let Self {
             context,
             server,
             lanes,
         } = self;
-        let drain = context.config.drain;
         let tls = context.config.tls.clone();
-        // Commands that a request left behind need some of the time as well.
-        let requests = drain * 3 / 4;
         let (stopping, stopped) = watch::channel(false);
         let mut background = JoinSet::new();
         background.spawn(
@@ -171,21 +171,20 @@ impl Core {
         ));
         let feed = context.feed.clone();
         let store = context.store.clone();
-        let served = server.run(http::router(context), tls, told(stopped), requests);
+        let served = server.run(http::router(context), tls, told(stopped));
         let mut served = std::pin::pin!(served);
-        let failed = tokio::select! {
-            () = &mut served => None,
-            () = stop => None,
-            failure = store.failed() => Some(failure),
-            () = lanes.ended() => Some(Failure("a lane has ended; the log says why".into())),
-        };
-        if let Some(failure) = failed {
-            return Err(failure);
-        }
-        let deadline = Instant::now() + drain;
+        let deadline = tokio::select! {
+            () = &mut served => Ok(Instant::now()),
+            deadline = stop => Ok(deadline),
+            failure = store.failed() => Err(failure),
+            () = lanes.ended() => Err(Failure("a lane has ended; the log says why".into())),
+        }?;
         let left = || deadline.saturating_duration_since(Instant::now());
         stopping.send_replace(true);
-        served.await;
+        // Commands that a request left behind need some of the time as well.
+        if tokio::time::timeout(left() * 3 / 4, served).await.is_err() {
+            tracing::warn!("requests were still under way when their time to drain was over");
+        }
         if tokio::time::timeout(left(), feed.close()).await.is_err() {
             tracing::warn!("edges were still on the feed when the time to drain was over");
         }

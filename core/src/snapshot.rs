@@ -158,7 +158,8 @@ pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
                 .and_then(|digit| u8::try_from(digit).ok())
         })
         .collect();
-    let digits = digits.filter(|digits| digits.len() % 2 == 0 && digits.len() < 1_024)?;
+    let digits =
+        digits.filter(|digits| digits.len() % 2 == 0 && digits.len() <= limits::CURSOR_DIGITS)?;
     Some(
         digits
             .chunks(2)

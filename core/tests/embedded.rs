@@ -69,6 +69,30 @@ fn a_store_that_cannot_be_opened_says_in_one_line_why() {
     check_error(&broken, "can't open the store");
 }
 
+#[test]
+fn asking_about_a_store_makes_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let check = |directory: &Path, expected: &str| {
+        let said = match EmbeddedStore::open_existing(directory) {
+            Ok(_) => panic!("{} was opened", directory.display()),
+            Err(failure) => failure.to_string(),
+        };
+        assert!(said.contains(expected) && !said.contains('\n'), "{said}");
+    };
+    check(&data, "name the directory");
+    assert!(!data.exists());
+    drop(EmbeddedStore::open(&data.join("store")).unwrap());
+    check(&data, &data.join("store").display().to_string());
+    let kept: Vec<_> = std::fs::read_dir(&data).unwrap().collect();
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    let open = EmbeddedStore::open_existing(&data.join("store")).unwrap();
+    check(&data.join("store"), "is open in another process");
+    drop(open);
+    std::fs::write(data.join("parterre.redb"), "").unwrap();
+    check(&data, "can't open the store");
+}
+
 fn check_error(directory: &Path, expected: &str) {
     let said = match EmbeddedStore::open(directory) {
         Ok(_) => panic!("{} was opened", directory.display()),

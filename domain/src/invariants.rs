@@ -4,7 +4,6 @@ mod audit;
 mod store;
 
 use std::fmt;
-use std::time::Duration;
 
 use crate::keys;
 use crate::state::{Rows, TicketRecord};
@@ -12,9 +11,6 @@ use crate::{EventId, States, Timestamp};
 
 use audit::Audit;
 use store::Store;
-
-/// How long a reservation may be pending past its expiry while a core runs.
-pub const EXPIRY_SLACK: Duration = Duration::from_secs(2);
 
 /// Something that must never be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +101,8 @@ pub fn states(rows: &Rows, event: EventId, total: u32) -> States {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::command::testing::World;
     use crate::state::Rows;
@@ -173,7 +171,7 @@ mod tests {
             if checkout {
                 world.begin_checkout(1).unwrap();
             }
-            world.now = world.reservation(1).expires_at + grace + EXPIRY_SLACK;
+            world.now = world.reservation(1).expires_at + grace + crate::limits::EXPIRY_SLACK;
             world.assert_sound();
             let late = breaches(&world.rows, world.now + Duration::from_millis(1));
             assert_eq!(late[0].invariant, Invariant::NothingIsOverdue, "{checkout}");

@@ -2,63 +2,68 @@
 //!
 //! What is checked against FoundationDB's own limits holds on every store, so that what
 //! runs on one runs on all: <https://apple.github.io/foundationdb/known-limitations.html>.
+//!
+//! What a client or an administrator meets is marked `// README`: a test holds the table
+//! there to it.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Tickets of one event.
-pub const TICKETS_PER_EVENT: u32 = 200_000;
+pub const TICKETS_PER_EVENT: u32 = 200_000; // README
 /// Bytes of an upload of tickets.
-pub const UPLOAD_BYTES: usize = 64 << 20;
+pub const UPLOAD_BYTES: usize = 64 << 20; // README
 /// Errors that an answer lists when an upload has many.
-pub const UPLOAD_ERRORS: usize = 100;
+pub const UPLOAD_ERRORS: usize = 100; // README
 /// Uploads of tickets that a core reads at once: each takes its whole body in memory, and
 /// more while it is parsed.
-pub const UPLOADS_AT_ONCE: usize = 2;
+pub const UPLOADS_AT_ONCE: usize = 2; // README
 /// How often an upload tries to get one chunk into a full lane; it pauses
 /// [`SWEEP_INTERVAL`] in between.
 pub const UPLOAD_TRIES: u32 = 120;
 /// Bytes of any other request body.
-pub const BODY_BYTES: usize = 64 << 10;
+pub const BODY_BYTES: usize = 64 << 10; // README
 /// Uploads that one draft may be made of.
-pub const UPLOADS_PER_EVENT: usize = 100;
+pub const UPLOADS_PER_EVENT: usize = 100; // README
 /// Bytes of one stored chunk of a layout.
 pub const CHUNK_BYTES: usize = 64 << 10;
 /// Tickets that one command may write.
-pub const TICKETS_PER_COMMAND: usize = 5_000;
+pub const TICKETS_PER_COMMAND: usize = 5_000; // README
 /// Bytes that one command may add to the log.
 pub const LOG_BYTES_PER_COMMAND: usize = 64 << 10;
 /// Most tickets that any event lets one reservation hold.
-pub const MAX_TICKETS: u16 = 100;
+pub const MAX_TICKETS: u16 = 100; // README
 /// Tickets a reservation holds at most when the administrator says nothing.
-pub const DEFAULT_MAX_TICKETS: u16 = 10;
+pub const DEFAULT_MAX_TICKETS: u16 = 10; // README
 /// Seconds that a reservation holds its tickets when the administrator says nothing.
-pub const DEFAULT_HOLD_SECONDS: u32 = 600;
+pub const DEFAULT_HOLD_SECONDS: u32 = 600; // README
 /// The range that an administrator may choose a hold from, in seconds.
-pub const HOLD_SECONDS: std::ops::RangeInclusive<u32> = 10..=86_400;
+pub const HOLD_SECONDS: std::ops::RangeInclusive<u32> = 10..=86_400; // README
 /// Tiers of one event.
-pub const TIERS_PER_EVENT: usize = 100;
+pub const TIERS_PER_EVENT: usize = 100; // README
 /// Sections of one event.
-pub const SECTIONS_PER_EVENT: usize = 5_000;
+pub const SECTIONS_PER_EVENT: usize = 5_000; // README
 /// Characters of a tier's id.
-pub const ID_CHARS: usize = 64;
+pub const ID_CHARS: usize = 64; // README
 /// Characters of a title, venue, city, category, name, section, row or seat.
-pub const NAME_CHARS: usize = 200;
+pub const NAME_CHARS: usize = 200; // README
+/// Characters of the name of an administrator's token.
+pub const TOKEN_NAME_CHARS: std::ops::RangeInclusive<usize> = 1..=64; // README
 /// Characters of a description.
-pub const DESCRIPTION_CHARS: usize = 10_000;
+pub const DESCRIPTION_CHARS: usize = 10_000; // README
 /// Characters of a URL or an e-mail address.
-pub const URL_CHARS: usize = 2_000;
+pub const URL_CHARS: usize = 2_000; // README
 /// The highest price of a ticket, in minor units.
-pub const PRICE_MAX: i64 = 1_000_000_000;
+pub const PRICE_MAX: i64 = 1_000_000_000; // README
 
 /// Events in one page of a list.
-pub const EVENTS_PER_PAGE: usize = 100;
+pub const EVENTS_PER_PAGE: usize = 100; // README
 /// Events in a page when the client says nothing.
-pub const DEFAULT_EVENTS_PER_PAGE: usize = 20;
+pub const DEFAULT_EVENTS_PER_PAGE: usize = 20; // README
 /// Tickets in one page of a list.
-pub const TICKETS_PER_PAGE: usize = 1_000;
+pub const TICKETS_PER_PAGE: usize = 1_000; // README
 /// Tickets in a page when the client says nothing.
-pub const DEFAULT_TICKETS_PER_PAGE: usize = 100;
+pub const DEFAULT_TICKETS_PER_PAGE: usize = 100; // README
 
 /// Events on either side of an event's date that may resemble it.
 pub const SIMILAR_LOOKED_AT: usize = 1_024;
@@ -74,11 +79,11 @@ pub const COMMANDS_PER_BATCH: usize = 512;
 /// Bytes of the commands of one batch.
 pub const BATCH_BYTES: usize = 256 << 10;
 /// Commands that may wait in one lane.
-pub const LANE_QUEUE: usize = 8_192;
+pub const LANE_QUEUE: usize = 8_192; // README
 /// Pieces of bulk work that may wait in one lane.
 pub const BULK_QUEUE: usize = 256;
 /// How long a command may be tried.
-pub const COMMAND_DEADLINE: Duration = Duration::from_secs(5);
+pub const COMMAND_DEADLINE: Duration = Duration::from_secs(5); // README
 /// How often a batch is decided anew because a rule asked for more records.
 pub const LOAD_PASSES: usize = 8;
 /// Tickets of the events that a lane keeps arranged for planning the best available
@@ -92,22 +97,34 @@ pub const CATCH_UP_BYTES: usize = 4 << 20;
 pub const CATCH_UP_READS: usize = 4;
 /// Entries of a range that are read at once.
 pub const ROWS_PER_READ: usize = 10_000;
+/// Hexadecimal digits of a cursor that names a key.
+pub const CURSOR_DIGITS: usize = 1_022;
+/// Bytes of the embedded store that are kept in memory.
+pub const STORE_CACHE_BYTES: usize = 256 << 20;
 /// How often a plan of best available tickets is remade after losing a race.
 pub const REPLANS: usize = 3;
 
 /// How long an idempotency record outlives what it remembers.
-pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 3600);
+pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 3600); // README
 /// Characters of an `Idempotency-Key`.
-pub const IDEMPOTENCY_KEY_CHARS: std::ops::RangeInclusive<usize> = 16..=255;
+pub const IDEMPOTENCY_KEY_CHARS: std::ops::RangeInclusive<usize> = 16..=255; // README
 /// Tickets of an upload that waits for the creation window beyond it.
-pub const TICKETS_AT_ANY_HOUR: usize = 1_000;
+pub const TICKETS_AT_ANY_HOUR: usize = 1_000; // README
 /// Bytes of a ticket's pass that is to be verified.
-pub const PASS_BYTES: usize = 4 << 10;
+pub const PASS_BYTES: usize = 4 << 10; // README
 /// How long a staged upload is kept that no event took up.
 pub const UPLOAD_KEPT: Duration = Duration::from_secs(3600);
+/// How long a reservation may be pending past its expiry while a core runs.
+pub const EXPIRY_SLACK: Duration = Duration::from_secs(2);
+/// Hours of a creation window that is suggested.
+pub const SUGGESTED_HOURS: u16 = 4;
+/// How many days of purchases a suggested creation window rests on, at most.
+pub const SUGGESTION_DAYS: u64 = 28;
+/// How long a time of purchases a suggested creation window rests on, at least.
+pub const SUGGESTION_LEAST: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long tickets of an open checkout stay pending past their expiry while the
 /// payment provider can't be reached.
-pub const SETTLE_GRACE: Duration = Duration::from_secs(600);
+pub const SETTLE_GRACE: Duration = Duration::from_secs(600); // README
 /// How long until the provider is asked again whether a checkout is closed.
 pub const SETTLE_RETRY: Duration = Duration::from_secs(2);
 /// Reservations that one step of cancelling an event ends: at [`MAX_TICKETS`] each they
@@ -120,6 +137,8 @@ pub const OUTBOX_RETRY: Duration = Duration::from_secs(1);
 pub const OUTBOX_RETRY_MAX: Duration = Duration::from_secs(600);
 /// How long a payment provider may take to answer a call.
 pub const PROVIDER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How far the time of a webhook's signature may be from ours; Stripe's own default.
+pub const WEBHOOK_AGE: Duration = Duration::from_secs(300); // README
 /// How late the sandbox provider tells of a payment when asked to be late.
 pub const SANDBOX_LATE: Duration = Duration::from_secs(5);
 /// How long until the sandbox provider tries a webhook again that nobody took.
@@ -138,11 +157,11 @@ pub const DUE_PER_SWEEP: usize = 256;
 pub const CLOCK_SKEW: Duration = Duration::from_millis(250);
 
 /// Connections that a core serves at once.
-pub const CONNECTIONS_PER_CORE: usize = 4_096;
+pub const CONNECTIONS_PER_CORE: usize = 4_096; // README
 /// How long an administrator may take to send an upload of tickets.
-pub const UPLOAD_TIMEOUT: Duration = Duration::from_secs(600);
+pub const UPLOAD_TIMEOUT: Duration = Duration::from_secs(600); // README
 /// How long a client may take to send any other body.
-pub const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(60); // README
 /// How long the store may take to answer when operators ask whether the core is ready.
 pub const READY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Entries of the due index that one core works off at once.
@@ -175,6 +194,10 @@ pub const FEED_RING_BYTES: usize = 64 << 20;
 pub const FEED_EDGES: usize = 1_024;
 /// Bytes of what an edge says on the feed.
 pub const FEED_JOIN_BYTES: usize = 1 << 10;
+/// How long an edge may take to say where it stands, and to take a frame.
+pub const FEED_PATIENCE: Duration = Duration::from_secs(10);
+/// How long an edge may take to take the feed's last frame.
+pub const FEED_GOODBYE: Duration = Duration::from_secs(1);
 /// How often a core tells its edges where the log ends.
 pub const FEED_HEARTBEAT: Duration = Duration::from_millis(250);
 /// How often a core counts what waits in its store, for operators.
@@ -190,8 +213,12 @@ pub const LAYOUT_PAGE_CHUNKS: usize = 32;
 
 /// When an edge begins to say that it is stale.
 pub const STALE_AFTER: Duration = Duration::from_secs(2);
+/// How often an edge looks whether it is stale.
+pub const FRESHNESS_CHECK: Duration = Duration::from_millis(100);
+/// Heartbeats of a core that wait for what is before them; a later one is passed over.
+pub const HEARTBEATS_WAITING: usize = 64;
 /// How long back an edge remembers deltas for clients that resume.
-pub const SINCE_KEPT: Duration = Duration::from_secs(60);
+pub const SINCE_KEPT: Duration = Duration::from_secs(60); // README
 /// The shortest time between two frames of one event to one client.
 pub const TICK_MIN: Duration = Duration::from_millis(50);
 /// The longest time between two frames of one event to one client.
@@ -199,92 +226,104 @@ pub const TICK_MAX: Duration = Duration::from_secs(1);
 /// Sends in one slice of a fan-out, after which reads get their turn.
 pub const SENDS_PER_SLICE: usize = 64;
 /// How long a client may leave a frame unread before it is closed.
-pub const SLOW_CLIENT: Duration = Duration::from_secs(15);
+pub const SLOW_CLIENT: Duration = Duration::from_secs(15); // README
 /// After how long without another frame a client gets a heartbeat.
 pub const LIVE_HEARTBEAT: Duration = Duration::from_secs(25);
 /// Events that one live connection may be subscribed to.
-pub const SUBSCRIPTIONS_PER_CONNECTION: usize = 100;
+pub const SUBSCRIPTIONS_PER_CONNECTION: usize = 100; // README
 /// Bytes of one message from a live client.
-pub const LIVE_MESSAGE_BYTES: usize = 4 << 10;
+pub const LIVE_MESSAGE_BYTES: usize = 4 << 10; // README
 /// Bodies above this many bytes are rendered off the shards.
 pub const RENDER_INLINE_BYTES: usize = 16 << 10;
 /// Bodies above this many bytes are compressed for clients that take it.
 pub const COMPRESSED_BYTES: usize = 1 << 10;
 /// How old a rendered list may be.
 pub const LIST_AGE: Duration = Duration::from_secs(1);
+/// Events or tickets that may be looked through on a shard; more are off the shards.
+pub const LOOKED_THROUGH: usize = 4_096;
 
 /// Connections of one shard of an edge, live ones included; beyond it a new one is
 /// closed at once.
-pub const CONNECTIONS_PER_SHARD: usize = 65_536;
+pub const CONNECTIONS_PER_SHARD: usize = 65_536; // README
 /// Live connections of one shard; beyond it an upgrade is answered 503.
-pub const LIVE_PER_SHARD: usize = 60_000;
+pub const LIVE_PER_SHARD: usize = 60_000; // README
 /// After how many seconds a client that found no room for a live connection may try again.
 pub const NO_ROOM_SECONDS: u32 = 5;
 /// Connections of one client of an edge, live ones included; beyond it a new one is
 /// closed at once, and an upgrade behind a proxy answered 429.
-pub const CONNECTIONS_PER_CLIENT: usize = 2_048;
+pub const CONNECTIONS_PER_CLIENT: usize = 2_048; // README
 /// After how many seconds a client with too many connections may try again.
 pub const TOO_MANY_CONNECTIONS_SECONDS: u32 = 10;
 /// Requests a second that one client of an edge may make for long.
-pub const RATE: NonZeroU32 = NonZeroU32::new(50).unwrap();
+pub const RATE: NonZeroU32 = NonZeroU32::new(50).unwrap(); // README
 /// Requests that one client of an edge may make at once.
-pub const RATE_BURST: NonZeroU32 = NonZeroU32::new(200).unwrap();
+pub const RATE_BURST: NonZeroU32 = NonZeroU32::new(200).unwrap(); // README
 /// Clients whose requests an edge counts; those that came longest ago are forgotten.
 pub const RATE_CLIENTS: usize = 131_072;
 /// Bytes of a request's head.
 pub const HEAD_BYTES: usize = 16 << 10;
 /// How long a new connection may take to send its first request.
-pub const FIRST_REQUEST: Duration = Duration::from_secs(10);
+pub const FIRST_REQUEST: Duration = Duration::from_secs(10); // README
 /// How long a connection may stay without a request; longer than [`KEEP_ALIVE_TO_CORE`],
 /// or an edge would write to a connection that a core is just closing.
-pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
+pub const KEEP_ALIVE: Duration = Duration::from_secs(75); // README
 /// How long the head of a further request may take from its first byte to its last.
-pub const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+pub const HEAD_PATIENCE: Duration = Duration::from_secs(10); // README
 /// How long a client may take to read [`PROGRESS_BYTES`] of what it is sent.
-pub const UNREAD_PATIENCE: Duration = Duration::from_secs(30);
+pub const UNREAD_PATIENCE: Duration = Duration::from_secs(30); // README
 /// Bytes that a client must take at least for a connection to get on.
-pub const PROGRESS_BYTES: u64 = 1 << 10;
+pub const PROGRESS_BYTES: u64 = 1 << 10; // README
 /// Bytes that the kernel takes from a listener ahead of what it sends.
 pub const UNSENT_BYTES: u32 = 64 << 10;
 /// Bytes of a refused request that are read and forgotten, so that its client sees why.
 pub const LINGER_BYTES: usize = 1 << 20;
+/// How long a client has to take the answer to what it was too slow for.
+pub const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long accepting pauses when the process has no file descriptor left.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Characters of a `Request-Id` that a core takes over from an edge.
+pub const REQUEST_ID_CHARS: std::ops::RangeInclusive<usize> = 1..=64;
 /// Headers of a request; what hyper takes without an allocation.
-pub const HEADERS: usize = 100;
+pub const HEADERS: usize = 100; // README
 /// How long any body may take before its rate counts.
-pub const BODY_GRACE: Duration = Duration::from_secs(5);
+pub const BODY_GRACE: Duration = Duration::from_secs(5); // README
 /// Bytes a second that a body must bring.
-pub const BODY_RATE: u32 = 1 << 10;
+pub const BODY_RATE: u32 = 1 << 10; // README
 /// Bytes a second that an upload of tickets must bring.
-pub const UPLOAD_RATE: u32 = 16 << 10;
+pub const UPLOAD_RATE: u32 = 16 << 10; // README
 /// How often certificates' files are looked at.
 pub const CERTIFICATE_CHECK: Duration = Duration::from_secs(10);
 /// Requests that one connection of HTTP/2 may have under way.
-pub const STREAMS_PER_CONNECTION: u32 = 100;
+pub const STREAMS_PER_CONNECTION: u32 = 100; // README
 /// Requests that one connection of HTTP/2 may take back before they are looked at, or
 /// spoil, before it is closed.
 pub const RESET_STREAMS: usize = 20;
 /// Bytes of a request's headers by HTTP/2, with 32 for each as RFC 9113 counts them; the
 /// stricter [`HEADERS_BYTES`] is what a client is told of.
-pub const HEADER_LIST_BYTES: u32 = 32 << 10;
+pub const HEADER_LIST_BYTES: u32 = 32 << 10; // README
 /// Bytes of a body that one request of HTTP/2 may send ahead.
 pub const STREAM_BYTES: u32 = 64 << 10;
 /// Bytes of an answer that are queued for one request of HTTP/2.
 pub const STREAM_SEND_BYTES: usize = 64 << 10;
 /// Connections that operators may have to one process.
-pub const CONNECTIONS_OF_OPERATORS: usize = 256;
+pub const CONNECTIONS_OF_OPERATORS: usize = 256; // README
 /// Connections that the kernel queues for one listener.
 pub const BACKLOG: i32 = 4_096;
 /// Messages that a live client may send at once.
-pub const LIVE_BURST: u16 = 400;
+pub const LIVE_BURST: u16 = 400; // README
 /// Messages a second that a live client may send for long.
-pub const LIVE_RATE: u16 = 20;
+pub const LIVE_RATE: u16 = 20; // README
 /// Bad messages after which a live connection is closed.
-pub const LIVE_STRIKES: u8 = 10;
+pub const LIVE_STRIKES: u8 = 10; // README
 /// Answers to bad messages that wait for one live client; more are dropped.
 pub const LIVE_ERRORS: usize = 8;
 /// What waits for one live client to be told beside what it watches: of refused
 /// subscriptions none is dropped, so one more ends the connection.
 pub const LIVE_REFUSALS: usize = LIVE_BURST as usize + LIVE_ERRORS;
+/// Bytes that are read from a live client at once.
+pub const LIVE_READ_BYTES: usize = 8 << 10;
+/// Reads from one live client before the others get their turn.
+pub const LIVE_READS_PER_TURN: usize = 4;
 /// Frames of one event that are kept encoded for clients that are at the same rev.
 pub const FRAMES_PER_EVENT: usize = 8;
 /// Bytes that the kernel takes from an edge for a live client ahead of what it sends.
@@ -302,7 +341,9 @@ pub const CORE_FETCH: Duration = Duration::from_secs(10);
 /// command may be tried.
 pub const FORWARD_ATTEMPT: Duration = Duration::from_secs(6);
 /// How long an edge tries to forward one call, over all cores.
-pub const FORWARD_DEADLINE: Duration = Duration::from_secs(9);
+pub const FORWARD_DEADLINE: Duration = Duration::from_secs(9); // README
+/// An attempt to forward a call isn't begun with less time than this.
+pub const FORWARD_LEAST: Duration = Duration::from_millis(100);
 /// How long a core that couldn't be reached is tried last.
 pub const CORE_SHUNNED: Duration = Duration::from_secs(1);
 /// Idle connections to one core that an edge keeps.
@@ -312,11 +353,11 @@ pub const KEEP_ALIVE_TO_CORE: Duration = Duration::from_secs(30);
 /// Bytes of one answer of a core that an edge takes.
 pub const CORE_ANSWER_BYTES: usize = 16 << 20;
 /// How long a client may take to send a body.
-pub const BODY_PATIENCE: Duration = Duration::from_secs(10);
+pub const BODY_PATIENCE: Duration = Duration::from_secs(10); // README
 /// Bytes of a request's path and query.
-pub const URI_BYTES: usize = 4 << 10;
+pub const URI_BYTES: usize = 4 << 10; // README
 /// Bytes of a request's header names and values.
-pub const HEADERS_BYTES: usize = 12 << 10;
+pub const HEADERS_BYTES: usize = 12 << 10; // README
 /// Bytes of the feed that an edge holds while it loads a snapshot.
 pub const FEED_HELD_BYTES: usize = 64 << 20;
 /// Bytes of one message of the feed.
@@ -334,6 +375,8 @@ pub const SNAPSHOT_TRIES: u32 = 20;
 pub const SNAPSHOT_RETRY: Duration = Duration::from_millis(50);
 /// Events that an edge loads at once, ahead of being asked for them.
 pub const LOADS_AHEAD: usize = 4;
+/// How long until loads ahead that failed are tried again.
+pub const LOADS_AHEAD_RETRY: Duration = Duration::from_secs(1);
 /// Events near one that is looked at which an edge loads ahead of being asked for them.
 pub const NEIGHBOURS: usize = 8;
 /// Events that wait for their neighbours to be loaded; more are forgotten.
@@ -342,3 +385,12 @@ pub const NEIGHBOURS_QUEUE: usize = 64;
 pub const NEIGHBOURS_AGAIN: Duration = Duration::from_secs(60);
 /// Pause between two loads of neighbours.
 pub const NEIGHBOURS_PAUSE: Duration = Duration::from_millis(50);
+
+/// Events that an import sends at once.
+pub const IMPORTS_AT_ONCE: usize = 8;
+/// How often an import makes a call that a core was too busy for.
+pub const IMPORT_TRIES: u32 = 30;
+/// The longest wait before an import tries again, whatever the core asks for.
+pub const IMPORT_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long one call of an import may take, an upload included.
+pub const IMPORT_CALL: Duration = Duration::from_secs(120);

@@ -3,14 +3,13 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use jiff::civil::{Date, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::{FieldError, Refusal, Timestamp};
+use crate::{FieldError, Refusal, Timestamp, limits};
 
 /// When bulk writes run.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
@@ -45,12 +44,6 @@ pub struct WallTime {
 #[error("not a time of day such as 02:00")]
 pub struct BadWallTime;
 
-/// Hours of a window that is suggested.
-pub const SUGGESTED_HOURS: u16 = 4;
-/// How many days of purchases a suggestion rests on, at most.
-pub const SUGGESTION_DAYS: u64 = 28;
-/// And at least.
-const SUGGESTION_LEAST: Duration = Duration::from_secs(7 * 24 * 3600);
 const HOUR_MS: i64 = 3_600_000;
 
 impl CreationWindow {
@@ -149,7 +142,7 @@ fn moment(zone: &TimeZone, day: Date, time: WallTime, which: Repeated) -> Option
 pub fn suggest(purchases: &[(u64, i64)], tz: &str, now: Timestamp) -> Option<Hours> {
     let zone = zone(tz)?;
     let (first, _) = purchases.first()?;
-    if now.since(hour_start(*first)) < SUGGESTION_LEAST {
+    if now.since(hour_start(*first)) < limits::SUGGESTION_LEAST {
         return None;
     }
     let mut bought = [0_i64; 24];
@@ -159,14 +152,14 @@ pub fn suggest(purchases: &[(u64, i64)], tz: &str, now: Timestamp) -> Option<Hou
         bought[of_day] += count;
     }
     let sum = |from: u16| -> i64 {
-        let hours = (from..from + SUGGESTED_HOURS).map(|hour| usize::from(hour % 24));
+        let hours = (from..from + limits::SUGGESTED_HOURS).map(|hour| usize::from(hour % 24));
         hours.map(|hour| bought[hour]).sum()
     };
     let from = (0..24_u16).min_by_key(|&from| sum(from))?;
     Some(Hours {
         from: WallTime { minutes: from * 60 },
         to: WallTime {
-            minutes: (from + SUGGESTED_HOURS) % 24 * 60,
+            minutes: (from + limits::SUGGESTED_HOURS) % 24 * 60,
         },
         tz: tz.to_owned(),
     })

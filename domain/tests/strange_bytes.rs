@@ -14,8 +14,8 @@ use parterre_domain::wire::api::{
 use parterre_domain::wire::feed::{FeedFrame, Join, decode_record};
 use parterre_domain::wire::live::{FromClient, ToClient};
 use parterre_domain::{
-    About, Currency, EventChange, EventId, LogRecord, Money, Position, ReservationId,
-    ReservationRecord, Rev, Tier, Timestamp, limits,
+    About, Currency, EventChange, EventId, JwkSet, LogRecord, Money, PassClaims, PassKey, Position,
+    ReservationId, ReservationRecord, Rev, TicketId, Tier, Timestamp, limits, pass,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -188,5 +188,48 @@ fn messagepack_of_the_feed_and_of_clients_is_read_or_refused() {
         drop(parterre_domain::decode::<FromClient>(bytes));
         drop(parterre_domain::decode::<ToClient>(bytes));
         drop(parterre_domain::decode::<ReservationRecord>(bytes));
+    });
+}
+
+#[test]
+fn nothing_but_a_pass_that_was_signed_is_a_pass() {
+    let keys = [[1; 32], [2; 32]].map(|secret| PassKey::from_secret(&secret));
+    let public = keys.each_ref().map(PassKey::public);
+    let claims = |number| PassClaims {
+        event: EventId::from_number(number),
+        ticket: TicketId(7),
+        reservation: ReservationId::from_number(number),
+    };
+    let passes = [
+        keys[0].sign(&claims(1)),
+        keys[0].sign(&claims(2)),
+        keys[1].sign(&claims(1)),
+    ];
+    let stranger = PassKey::from_secret(&[3; 32]).sign(&claims(1));
+    let samples = [&*passes[0], &*passes[1], &*passes[2], &*stranger];
+    each_text(&samples, |text| {
+        let signed = passes.iter().any(|pass| pass == text);
+        let read = pass::verify(text, &public);
+        assert_eq!(read.is_ok(), signed, "{read:?}");
+    });
+}
+
+#[test]
+fn keys_at_the_door_verify_what_they_signed_or_nothing() {
+    let key = PassKey::from_secret(&[1; 32]);
+    let set = serde_json::to_string(&JwkSet::of(&[key.public()])).expect("JSON");
+    let claims = PassClaims {
+        event: EventId::from_number(1),
+        ticket: TicketId(7),
+        reservation: ReservationId::from_number(2),
+    };
+    let pass = key.sign(&claims);
+    each(&[set.as_bytes()], |bytes| {
+        let Ok(set) = serde_json::from_slice::<JwkSet>(bytes) else {
+            return;
+        };
+        let keys = set.public_keys();
+        let right = keys.contains(&key.public());
+        assert_eq!(pass::verify(&pass, &keys).is_ok(), right, "{keys:?}");
     });
 }

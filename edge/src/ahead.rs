@@ -2,7 +2,6 @@
 //! room, so that the programme stays readable when the core goes.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::sync::watch;
@@ -13,16 +12,13 @@ use parterre_domain::{EventId, limits};
 use crate::clock;
 use crate::context::Edge;
 
-/// How long until loads that failed are tried again.
-const RETRY: Duration = Duration::from_secs(1);
-
 /// Loads whenever the catalog has new events, until told to stop.
 pub async fn run(edge: Arc<Edge>, mut stop: watch::Receiver<bool>) {
     let work = async {
         loop {
             edge.ahead.notified().await;
             while !load_all(&edge).await {
-                sleep(RETRY).await;
+                sleep(limits::LOADS_AHEAD_RETRY).await;
             }
         }
     };

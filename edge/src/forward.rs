@@ -103,7 +103,7 @@ impl Forwarder {
         let mut without_store = None;
         for core in self.cores.ranked(key, began) {
             let left = limits::FORWARD_DEADLINE.saturating_sub(began.elapsed());
-            if left < LEAST_PATIENCE {
+            if left < limits::FORWARD_LEAST {
                 break;
             }
             let patience = left.min(limits::FORWARD_ATTEMPT);
@@ -159,9 +159,6 @@ fn is_without_store(answer: &Response<Bytes>) -> bool {
     answer.status() == StatusCode::SERVICE_UNAVAILABLE
         && serde_json::from_slice::<Problem>(answer.body()).is_ok_and(|it| it.kind == kind)
 }
-
-/// An attempt with less time than this isn't begun.
-const LEAST_PATIENCE: Duration = Duration::from_millis(100);
 
 /// What the body of a call may be.
 const BODY: Bounds = Bounds {

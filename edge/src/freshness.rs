@@ -54,9 +54,6 @@ pub(crate) struct Heartbeats {
     waiting: VecDeque<(Rev, Instant)>,
 }
 
-/// Heartbeats that wait at most; a later one is passed over.
-const WAITING: usize = 64;
-
 impl Heartbeats {
     /// A heartbeat came at `received`. Gives the moment at which the edge, which has
     /// applied everything up to `applied`, is known to have been up to date.
@@ -71,7 +68,7 @@ impl Heartbeats {
         if head <= applied {
             return Some(read);
         }
-        if self.waiting.len() < WAITING {
+        if self.waiting.len() < limits::HEARTBEATS_WAITING {
             self.waiting.push_back((head, read));
         }
         None

@@ -6,7 +6,6 @@ use std::error::Error;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
 
 use http_body::Body;
 use hyper::body::Incoming;
@@ -39,9 +38,6 @@ pub struct Arrival {
     /// What is counted on it; the service must count requests on the same.
     pub progress: Arc<Progress>,
 }
-
-/// How long a client has to take the answer to what it was too slow for.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 impl Arrival {
     /// Small answers leave at once, and what a client doesn't read stays with us, where it
@@ -194,7 +190,7 @@ where
             verdict = progress.condemned() => {
                 if verdict == Verdict::SlowHead {
                     // The connection finds its client gone, and says why on its way out.
-                    drop(timeout(LAST_WORDS, connection.as_mut()).await);
+                    drop(timeout(limits::LAST_WORDS, connection.as_mut()).await);
                 }
                 return Err(format!("{verdict:?}"));
             }

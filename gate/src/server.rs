@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use parterre_domain::Problem;
+use parterre_domain::{Problem, limits};
 
 use crate::admission::Place;
 use crate::conversation::Arrival;
@@ -37,9 +37,6 @@ pub struct Terms {
     /// How long to finish what is in flight when told to stop.
     pub drain: Duration,
 }
-
-/// How long accepting pauses when the process has no file descriptor left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts and serves until told to stop, then finishes what is in flight.
 pub async fn serve<A, F, B>(
@@ -74,7 +71,7 @@ pub async fn serve<A, F, B>(
             Ok((socket, _)) => socket,
             Err(error) => {
                 tracing::warn!(%error, "a connection couldn't be accepted");
-                sleep(ACCEPT_PAUSE).await;
+                sleep(limits::ACCEPT_PAUSE).await;
                 continue;
             }
         };

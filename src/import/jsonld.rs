@@ -1,13 +1,11 @@
 //! schema.org events in JSON-LD, as sites publish them: prices as numbers, texts or not
 //! at all, times with offsets and without.
 
-use jiff::Timestamp;
-use jiff::civil::DateTime;
 use parterre_domain::Currency;
 use serde_json::{Value, json};
 
 use super::Settings;
-use super::item::{Item, shift};
+use super::item::{Item, settle, time};
 
 /// What an event without a price costs when nothing says so.
 const FREE: i64 = 0;
@@ -19,7 +17,7 @@ pub(super) fn item(event: &Value, settings: &Settings) -> Result<Item, String> {
     let title = text(event, "name").ok_or("it has no name")?;
     let named = |why: String| format!("{title:?}: {why}");
     let starts_at = text(event, "startDate").ok_or_else(|| named("it has no startDate".into()))?;
-    let starts_at = time(starts_at, settings).map_err(named)?;
+    let starts_at = time(starts_at, settings).map_err(|why| named(format!("startDate {why}")))?;
     let location = event.get("location").cloned().unwrap_or_default();
     let location = location
         .as_array()
@@ -48,7 +46,7 @@ pub(super) fn item(event: &Value, settings: &Settings) -> Result<Item, String> {
     if let Some(image) = image(event) {
         about["image_url"] = image.into();
     }
-    shift(&mut about, settings)?;
+    settle(&mut about, settings)?;
     let ticket = json!({ "section": "", "row": "", "seat": "", "tier": "general" });
     let tickets = vec![ticket; settings.tickets as usize];
     let tiers = [json!({ "id": "general", "name": "General admission", "price": price })];
@@ -57,7 +55,7 @@ pub(super) fn item(event: &Value, settings: &Settings) -> Result<Item, String> {
         about,
         tickets: tickets.into(),
         kind: "application/json",
-        query: String::new(),
+        price: None,
     })
 }
 
@@ -85,20 +83,6 @@ fn image(event: &Value) -> Option<String> {
         .or_else(|| image.as_array()?.first()?.as_str())?;
     let usable = image.starts_with("https://") || image.starts_with("http://");
     usable.then(|| image.to_owned())
-}
-
-/// A time with an offset, or without one in the zone that was named.
-fn time(text: &str, settings: &Settings) -> Result<Timestamp, String> {
-    if let Ok(time) = text.parse() {
-        return Ok(time);
-    }
-    let local: DateTime = text
-        .parse()
-        .map_err(|_| format!("startDate {text:?} isn't a time"))?;
-    settings
-        .tz
-        .to_timestamp(local)
-        .map_err(|error| format!("startDate {text:?}: {error}"))
 }
 
 /// The first price among the offers, in minor units.

@@ -15,16 +15,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
-use parterre_domain::Currency;
+use parterre_domain::{Currency, limits};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::client::Client;
 use crate::run::Ended;
-use item::Item;
-
-/// Events that are imported at once.
-const AT_ONCE: usize = 8;
+use item::{Item, Published};
 
 /// What the command line says of files that leave something out.
 pub(crate) struct Settings {
@@ -34,12 +31,14 @@ pub(crate) struct Settings {
     pub(crate) tz: jiff::tz::TimeZone,
     pub(crate) event: Option<Vec<u8>>,
     pub(crate) shift_days: i64,
+    pub(crate) urgent: bool,
 }
 
 /// What became of everything that was to be imported.
 pub(crate) struct Summary {
     events: usize,
     tickets: u64,
+    put_off: Vec<String>,
     skipped: Vec<String>,
     took: Duration,
 }
@@ -53,14 +52,18 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.skipped
-            .iter()
-            .try_for_each(|skipped| writeln!(f, "skipped: {skipped}"))?;
-        let (events, tickets, skipped) = (self.events, self.tickets, self.skipped.len());
+        for put_off in &self.put_off {
+            writeln!(f, "put off until {put_off}")?;
+        }
+        for skipped in &self.skipped {
+            writeln!(f, "skipped: {skipped}")?;
+        }
+        let (events, tickets) = (self.events, self.tickets);
+        let (put_off, skipped) = (self.put_off.len(), self.skipped.len());
         let seconds = self.took.as_secs_f64();
         write!(
             f,
-            "{events} events with {tickets} tickets published in {seconds:.1} s, {skipped} skipped"
+            "{events} events with {tickets} tickets published in {seconds:.1} s, {put_off} put off, {skipped} skipped"
         )
     }
 }
@@ -85,25 +88,26 @@ pub(crate) async fn run(
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed}") {
         bar.set_style(style);
     }
-    let (mut events, mut tickets) = (0, 0);
+    let (mut events, mut tickets, mut put_off) = (0, 0, Vec::new());
     let mut work = JoinSet::new();
     let mut items = items.into_iter();
     loop {
-        while work.len() < AT_ONCE
+        while work.len() < limits::IMPORTS_AT_ONCE
             && let Some(item) = items.next()
         {
-            let client = client.clone();
-            work.spawn(async move { item.publish(&client).await });
+            let (client, urgent) = (client.clone(), settings.urgent);
+            work.spawn(async move { item.publish(&client, urgent).await });
         }
         let Some(done) = work.join_next().await else {
             break;
         };
         bar.inc(1);
         match done.unwrap_or_else(|panic| Err(panic.to_string())) {
-            Ok(added) => {
+            Ok(Published::Now { total }) => {
                 events += 1;
-                tickets += u64::from(added);
+                tickets += u64::from(total);
             }
+            Ok(Published::At { at, title }) => put_off.push(format!("{at}: {title:?}")),
             Err(why) => skipped.push(why),
         }
     }
@@ -111,6 +115,7 @@ pub(crate) async fn run(
     Ok(Summary {
         events,
         tickets,
+        put_off,
         skipped,
         took: start.elapsed(),
     })
@@ -172,6 +177,7 @@ pub(crate) mod testing {
             tz: jiff::tz::TimeZone::get("America/Toronto").unwrap(),
             event: None,
             shift_days: 0,
+            urgent: false,
         }
     }
 }

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Settings;
-use super::item::{Item, JSON, shift};
+use super::item::{Item, JSON, default, settle};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,12 +49,7 @@ pub(super) fn item(file: Value, settings: &Settings) -> Result<Item, String> {
 
 fn read(file: Value, settings: &Settings) -> Result<Item, String> {
     let mut file: File = serde_json::from_value(file).map_err(|error| error.to_string())?;
-    default(
-        &mut file.event,
-        "currency",
-        settings.currency.to_string().into(),
-    );
-    shift(&mut file.event, settings)?;
+    settle(&mut file.event, settings)?;
     if let Some(price) = settings.price {
         let tiers = file.tiers.iter_mut();
         tiers.for_each(|tier| default(tier, "price", price.into()));
@@ -65,7 +60,7 @@ fn read(file: Value, settings: &Settings) -> Result<Item, String> {
         about: file.event,
         tickets: upload.to_string().into(),
         kind: JSON,
-        query: String::new(),
+        price: None,
     })
 }
 
@@ -92,13 +87,6 @@ fn tickets(file: &File, settings: &Settings) -> Result<Vec<Value>, String> {
         })
     });
     Ok(rows.chain(file.tickets.iter().cloned()).collect())
-}
-
-/// Gives an object a field that it lacks.
-fn default(object: &mut Value, field: &str, value: Value) {
-    if let Some(object) = object.as_object_mut() {
-        object.entry(field).or_insert(value);
-    }
 }
 
 #[cfg(test)]

@@ -40,6 +40,7 @@ pub(super) async fn import(args: Import) -> Result<(), Ended> {
             .map_err(|error| Ended::cannot(format!("--tz: {error}")))?,
         event: event.map_err(|error| Ended::cannot(format!("--event: {error}")))?,
         shift_days: args.shift_days,
+        urgent: args.urgent,
     };
     client.greet().await?;
     let summary = import::run(&client, &args.files, &settings).await?;

@@ -3,6 +3,7 @@
 use parterre_core::config::{Config, Payments};
 use parterre_gate::dial::Dialer;
 use parterre_gate::tls::Tls;
+use tokio::time::Instant;
 
 use super::Ended;
 use crate::cli;
@@ -12,6 +13,7 @@ use crate::{secrets, signals};
 
 pub(super) async fn run(args: cli::Core) -> Result<(), Ended> {
     let stop = signals::stop()?;
+    let drain = args.common.drain;
     let tls = args.common.encryption.start()?;
     let listener = ops::bind(args.ops_listen).await?;
     let core = parterre_core::build(config(args, tls.clone())?).await?;
@@ -23,7 +25,11 @@ pub(super) async fn run(args: cli::Core) -> Result<(), Ended> {
         vec![Probe::Core(core.probe().into())],
         vitals,
     ));
-    core.run(stop).await?;
+    core.run(async move {
+        stop.await;
+        Instant::now() + drain
+    })
+    .await?;
     operating.abort();
     Ok(())
 }
@@ -31,6 +37,12 @@ pub(super) async fn run(args: cli::Core) -> Result<(), Ended> {
 fn config(args: cli::Core, tls: Option<Tls>) -> Result<Config, Ended> {
     let cluster_secret = secrets::read(&args.cluster_secret_file, false)?;
     let signing_keys = secrets::signing_keys(&args.signing_key_file, false)?;
+    if args.admin_token_hash.is_empty() {
+        // A list in the configuration file may be empty.
+        return Err(Ended::cannot(
+            "nobody may administer; make a token with parterre admin token and name it with --admin-token-hash",
+        ));
+    }
     let public_url = args.common.public_url;
     let public_url =
         public_url.unwrap_or_else(|| format!("{}://127.0.0.1:8080", scheme(tls.as_ref())));
@@ -44,7 +56,6 @@ fn config(args: cli::Core, tls: Option<Tls>) -> Result<Config, Ended> {
         tls,
         dialer: Dialer::new(None)?,
         payments: payments(args.payments),
-        drain: args.common.drain,
     })
 }
 

@@ -2,11 +2,13 @@
 //! network.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use parterre_core::config::{AdminToken, StoreConfig};
 use parterre_gate::dial::Dialer;
 use parterre_gate::tls::Tls;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::{Ended, core, edge};
 use crate::cli::Standalone;
@@ -54,7 +56,6 @@ pub(super) async fn run(args: Standalone) -> Result<(), Ended> {
             None => within.clone(),
         },
         payments: core::payments(args.payments),
-        drain: args.common.drain,
     })
     .await?;
     let core_url = format!("{scheme}://{}", reachable(core.address()));
@@ -65,26 +66,39 @@ pub(super) async fn run(args: Standalone) -> Result<(), Ended> {
     let loading = args
         .demo
         .then(|| tokio::spawn(demo::load(core_url, admin_token, within)));
-    let (stopping, stopped) = watch::channel(false);
+    let ended = until_stopped(stop, args.common.drain, edge, core).await;
+    for task in [Some(operating), loading].into_iter().flatten() {
+        task.abort();
+    }
+    ended
+}
+
+/// Runs both. The edge goes first, so that its last requests still find a core; what it
+/// leaves of the time to drain is the core's.
+async fn until_stopped(
+    stop: impl Future<Output = ()> + Send + 'static,
+    drain: Duration,
+    edge: parterre_edge::Process,
+    core: parterre_core::Core,
+) -> Result<(), Ended> {
+    let (stopping, stopped) = watch::channel(None);
     let stopper = tokio::spawn(async move {
         stop.await;
-        stopping.send_replace(true);
+        stopping.send_replace(Some(Instant::now() + drain));
     });
-    // The edge goes first, so that its last requests still find a core.
-    let (edge_done, edge_gone) = watch::channel(false);
+    let (edge_done, edge_gone) = watch::channel(None);
+    let edge_told = told(stopped.clone());
     let edge = async {
-        let ended = edge.run(told(stopped)).await;
-        edge_done.send_replace(true);
+        let edge_told = async {
+            edge_told.await;
+        };
+        let ended = edge.run(edge_told).await;
+        edge_done.send_replace(*stopped.borrow());
         ended.map_err(|error| Ended::cannot(format!("the edge broke: {error}")))
     };
     let core = async { core.run(told(edge_gone)).await.map_err(Ended::from) };
     let ended = tokio::try_join!(edge, core).map(drop);
-    for task in [Some(operating), Some(stopper), loading]
-        .into_iter()
-        .flatten()
-    {
-        task.abort();
-    }
+    stopper.abort();
     ended
 }
 
@@ -104,8 +118,9 @@ fn edge_config(
         cluster_secret: cluster_secret.to_owned(),
         cache_bytes: args.memory.cache_bytes,
         shards: edge::shards(&args.memory),
-        drain: args.common.drain,
-        feed_delay: std::time::Duration::ZERO,
+        // The rest is for what the core has still to commit.
+        drain: args.common.drain * 3 / 4,
+        feed_delay: Duration::ZERO,
         tls,
         dialer,
         cors: args.clients.cors(),
@@ -122,7 +137,11 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
-async fn told(mut stopped: watch::Receiver<bool>) {
+/// Waits until told to stop; gives until when.
+async fn told(mut stopped: watch::Receiver<Option<Instant>>) -> Instant {
+    let told = stopped.wait_for(Option::is_some).await;
     // An error means that whoever could tell is gone, which tells as much.
-    drop(stopped.wait_for(|stopped| *stopped).await);
+    told.ok()
+        .and_then(|told| *told)
+        .unwrap_or_else(Instant::now)
 }

@@ -15,6 +15,7 @@
 
 mod buying;
 mod cold;
+mod command_line;
 mod contract;
 mod crash;
 mod crowd;

@@ -1,7 +1,5 @@
 //! One edge's connection: where it joins, what it is sent.
 
-use std::time::Duration;
-
 use futures_util::{SinkExt, StreamExt};
 use parterre_domain::wire::feed::{FeedFrame, Join, checksum};
 use parterre_domain::{Rev, limits};
@@ -16,12 +14,6 @@ use super::{Feed, Read};
 use crate::metrics::Metrics;
 use crate::store::Store;
 use crate::store::any::AnyStore;
-
-/// How long an edge may take to say where it stands, and to take a frame.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long an edge may take to take the last frame.
-const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Why a connection ended.
 type Ended = Box<dyn std::error::Error + Send + Sync>;
@@ -64,7 +56,7 @@ where
         code: CloseCode::Restart,
         reason: "the core stops".into(),
     };
-    Ok(tokio::time::timeout(GOODBYE, socket.close(Some(frame))).await??)
+    Ok(tokio::time::timeout(limits::FEED_GOODBYE, socket.close(Some(frame))).await??)
 }
 
 async fn converse<S>(
@@ -76,7 +68,7 @@ async fn converse<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Some(first) = tokio::time::timeout(PATIENCE, socket.next()).await? else {
+    let Some(first) = tokio::time::timeout(limits::FEED_PATIENCE, socket.next()).await? else {
         return Ok(());
     };
     let join: Join = parterre_domain::decode(&first?.into_data())?;
@@ -201,7 +193,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let message = Message::Binary(parterre_domain::encode(frame).into());
-    match tokio::time::timeout(PATIENCE, socket.send(message)).await? {
+    match tokio::time::timeout(limits::FEED_PATIENCE, socket.send(message)).await? {
         Ok(()) => Ok(()),
         Err(Error::ConnectionClosed) => Err("the connection is closed".into()),
         Err(error) => Err(error.into()),

@@ -15,7 +15,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use parterre_domain::Slug;
+use parterre_domain::{Slug, limits};
 use prometheus::IntGauge;
 use tracing::Instrument;
 
@@ -111,7 +111,7 @@ impl Drop for InFlight {
 
 /// An id that an edge handed on: short, and nothing that could spoil a log.
 fn well_formed(id: &HeaderValue) -> bool {
-    (1..=64).contains(&id.len())
+    limits::REQUEST_ID_CHARS.contains(&id.len())
         && id
             .as_bytes()
             .iter()

@@ -39,18 +39,17 @@ impl Server {
         self.address
     }
 
-    /// Serves until told to stop, then finishes what is in flight within `drain`.
+    /// Serves until told to stop, then finishes what is in flight, however long it takes.
     pub(crate) async fn run(
         self,
         router: Router,
         tls: Option<Tls>,
         stop: impl Future<Output = ()>,
-        drain: Duration,
     ) {
         let terms = Terms {
             tls,
             connections: limits::CONNECTIONS_PER_CORE,
-            drain,
+            drain: Duration::MAX,
         };
         let answer = move |request: http::Request<Incoming>| answer(router.clone(), request);
         server::serve(self.listener, terms, answer, stop).await;

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use parterre_domain::command::{Command, SetCreationWindow};
 use parterre_domain::state::counter;
-use parterre_domain::window::{SUGGESTION_DAYS, hour_of, suggest};
+use parterre_domain::window::{hour_of, suggest};
 use parterre_domain::wire::api::CreationWindowAnswer;
 use parterre_domain::{CreationWindow, Refusal, Timestamp, keys, limits};
 
@@ -42,7 +42,7 @@ async fn answer(snapshot: &AnySnapshot, window: CreationWindow, now: Timestamp) 
         CreationWindow::Always {} => "UTC",
         CreationWindow::Daily(hours) => &hours.tz,
     };
-    let from = hour_of(now).saturating_sub(SUGGESTION_DAYS * 24);
+    let from = hour_of(now).saturating_sub(limits::SUGGESTION_DAYS * 24);
     let rows = snapshot
         .range(&keys::purchases_from(from), limits::ROWS_PER_READ)
         .await?;

@@ -2,14 +2,9 @@
 //! header `t=<seconds>,v1=<hex>`; any `v1` may match, so that secrets can be rotated.
 //! <https://docs.stripe.com/webhooks#verify-manually>
 
-use std::time::Duration;
-
 use hmac::{Hmac, KeyInit, Mac};
-use parterre_domain::Timestamp;
+use parterre_domain::{Timestamp, limits};
 use sha2::Sha256;
-
-/// How far a signature's time may be from ours; Stripe's own default.
-const TOLERANCE: Duration = Duration::from_secs(300);
 
 /// A key that signs webhooks.
 pub(crate) type Key = [u8; 32];
@@ -21,7 +16,7 @@ pub enum BadSignature {
     #[error("the signature header is missing or can't be read")]
     Missing,
     /// Its time is too far from ours.
-    #[error("the signature is older or newer than {} s", TOLERANCE.as_secs())]
+    #[error("the signature is older or newer than {} s", limits::WEBHOOK_AGE.as_secs())]
     Old,
     /// It doesn't fit the body.
     #[error("the signature doesn't fit the body")]
@@ -67,7 +62,7 @@ pub(crate) fn check(
         .and_then(|(_, text)| text.parse::<i64>().ok());
     let seconds = seconds.ok_or(BadSignature::Missing)?;
     let at = Timestamp::from_millis(seconds.saturating_mul(1_000));
-    if now.since(at).max(at.since(now)) > TOLERANCE {
+    if now.since(at).max(at.since(now)) > limits::WEBHOOK_AGE {
         return Err(BadSignature::Old);
     }
     let signed = mac(key, &[format!("{seconds}.").as_bytes(), body]);
@@ -91,6 +86,8 @@ fn mac(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha256> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 /// What administrators of a test's core say.
 pub(crate) const TOKEN: &str = "an administrator's token, 32 bytes or more";
@@ -27,6 +28,8 @@ pub(crate) const TOKEN: &str = "an administrator's token, 32 bytes or more";
 pub(crate) const SECRET: &str = "a cluster's secret";
 /// How long a test waits for something that must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a core may drain.
+const DRAIN: Duration = Duration::from_secs(10);
 
 /// A running core.
 pub(crate) struct World {
@@ -67,7 +70,6 @@ pub(crate) fn config(store: StoreConfig) -> Config {
         payments: Payments::Sandbox,
         tls: None,
         dialer: parterre_gate::dial::Dialer::default(),
-        drain: Duration::from_secs(10),
     }
 }
 
@@ -86,6 +88,7 @@ impl World {
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(core.run(async {
             drop(stopped.await);
+            Instant::now() + DRAIN
         }));
         Self {
             listen,

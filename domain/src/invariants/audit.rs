@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::store::Store;
-use super::{Breach, EXPIRY_SLACK, Invariant};
+use super::{Breach, Invariant};
 use crate::keys::{self, Due};
 use crate::state::TicketRecord;
 use crate::{
@@ -114,7 +114,7 @@ impl<'a> Audit<'a> {
                 Some(_) => limits::SETTLE_GRACE + limits::SETTLE_RETRY,
                 None => std::time::Duration::ZERO,
             };
-            if now > expires_at + grace + EXPIRY_SLACK {
+            if now > expires_at + grace + limits::EXPIRY_SLACK {
                 self.breach(
                     Invariant::NothingIsOverdue,
                     format!("reservation {id} expired at {expires_at} and is pending at {now}"),

@@ -42,7 +42,7 @@ pub async fn run(edge: Arc<Edge>, mut stop: watch::Receiver<bool>) {
 /// stop.
 pub async fn watch_freshness(edge: Arc<Edge>, mut stop: watch::Receiver<bool>) {
     let mut was_stale = false;
-    let mut look = interval(LOOK);
+    let mut look = interval(limits::FRESHNESS_CHECK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -60,9 +60,6 @@ pub async fn watch_freshness(edge: Arc<Edge>, mut stop: watch::Receiver<bool>) {
         }
     }
 }
-
-/// How often freshness is looked at.
-const LOOK: Duration = Duration::from_millis(100);
 
 struct Follower {
     edge: Arc<Edge>,

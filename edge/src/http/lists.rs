@@ -42,8 +42,6 @@ struct Page {
 const EVENT_BYTES: usize = 450;
 /// Bytes that a ticket takes in a list, roughly.
 const TICKET_BYTES: usize = 130;
-/// Events or tickets that may be looked through on a shard.
-const LOOKED_THROUGH: usize = 4_096;
 
 impl Lists {
     /// At most so many bytes of lists.
@@ -65,7 +63,7 @@ impl Lists {
     ) -> Arc<Body> {
         let shared = Arc::clone(edge);
         let is_long = wish.limit * EVENT_BYTES > limits::RENDER_INLINE_BYTES
-            || edge.catalog.programme().len() > LOOKED_THROUGH;
+            || edge.catalog.programme().len() > limits::LOOKED_THROUGH;
         let asked = wish.clone();
         let format = representation.format;
         let render = move || render_events(&shared, &asked, format);
@@ -83,7 +81,7 @@ impl Lists {
         representation: Representation,
     ) -> Arc<Body> {
         let is_long = wish.limit * TICKET_BYTES > limits::RENDER_INLINE_BYTES
-            || view.layout.len() as usize > LOOKED_THROUGH;
+            || view.layout.len() as usize > limits::LOOKED_THROUGH;
         let wanted = Wanted::Tickets(view.record.id, wish.clone());
         let format = representation.format;
         let render = move || render_tickets(&view, &wish, format);

@@ -42,10 +42,6 @@ pub(crate) trait Surroundings: World + Clone + 'static {
 
 /// Pulses between two sweeps. At each pulse a shard asks whether the edge is stale.
 const PULSES_PER_SWEEP: u32 = 4;
-/// Bytes read from a client at once; shared by all clients of a shard.
-const SCRATCH_BYTES: usize = 8 << 10;
-/// Reads from one client before the others get their turn.
-const READS_PER_TURN: usize = 4;
 
 /// Between two reads of what is dropped, because the connection is closing.
 const CLOSING_PAUSE: Duration = Duration::from_millis(20);
@@ -71,7 +67,7 @@ impl<W: Surroundings> Live<W> {
             world,
             hub: RefCell::new(hub),
             outlets: RefCell::default(),
-            scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
+            scratch: RefCell::new(vec![0; limits::LIVE_READ_BYTES].into()),
             wake: Notify::new(),
             pulse: pace.pulse,
             metrics,
@@ -308,7 +304,7 @@ impl<W: Surroundings> Live<W> {
     /// Reads what has come; false at the stream's end.
     fn read(&self, id: ConnectionId, socket: &LiveSocket, reader: &mut Option<Reader>) -> bool {
         let mut scratch = self.scratch.borrow_mut();
-        for _ in 0..READS_PER_TURN {
+        for _ in 0..limits::LIVE_READS_PER_TURN {
             match socket.try_read(&mut scratch) {
                 Ok(0) => return false,
                 Ok(count) => self.feed(id, reader, &mut scratch[..count]),

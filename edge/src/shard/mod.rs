@@ -88,8 +88,6 @@ fn no_room() -> Problem {
 
 /// The path that becomes a WebSocket.
 const LIVE_PATH: &str = "/v1/live";
-/// How long accepting pauses when the process has no file descriptor left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves on every listener, a thread each, until `stop` turns true; then stops
 /// accepting, finishes what is in flight, closes live connections, and ends within
@@ -211,7 +209,7 @@ impl<S: Site> Shard<S> {
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     tracing::warn!(%error, "can't accept connections");
-                    sleep(ACCEPT_PAUSE).await;
+                    sleep(limits::ACCEPT_PAUSE).await;
                 }
             }
         }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 pub(crate) use buyer::Buyer;
 pub(crate) use event::{about, bowl, hall, race_track};
 pub(crate) use metrics::Metrics;
-pub(crate) use process::{Process, free_address, parterre};
+pub(crate) use process::{Process, free_address, parterre, parterre_with};
 pub(crate) use prometheus::{Prometheus, tool};
 pub(crate) use servers::{Cluster, Edge, Standalone};
 pub(crate) use watcher::Watcher;

@@ -23,6 +23,13 @@ pub(crate) fn parterre(arguments: &[&str]) -> Output {
     command(arguments).output().expect("the binary can be run")
 }
 
+/// Runs the binary to its end with some settings in its environment.
+pub(crate) fn parterre_with(settings: &[(&str, &str)], arguments: &[&str]) -> Output {
+    let mut command = command(arguments);
+    command.envs(settings.iter().copied());
+    command.output().expect("the binary can be run")
+}
+
 /// An address of this machine that was free a moment ago.
 pub(crate) fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -102,15 +109,22 @@ impl Process {
 
     /// Asks it to stop.
     pub(crate) fn terminate(&self) {
-        let id = self.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status();
-        assert!(sent.expect("kill can be run").success());
+        self.signal("-TERM");
+    }
+
+    /// Asks it to stop as Ctrl-C does.
+    pub(crate) fn interrupt(&self) {
+        self.signal("-INT");
     }
 
     /// Tells it that its terminal is gone, which servers under TLS take as a hint.
     pub(crate) fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, name: &str) {
         let id = self.id().to_string();
-        let sent = Command::new("kill").args(["-HUP", &id]).status();
+        let sent = Command::new("kill").args([name, &id]).status();
         assert!(sent.expect("kill can be run").success());
     }
 

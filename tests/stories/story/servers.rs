@@ -42,10 +42,15 @@ pub(crate) struct Edge {
 impl Standalone {
     /// A server that is ready.
     pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// A server that is ready, at its first start with further flags.
+    pub(crate) async fn with(flags: &[&str]) -> Self {
         let folder = TempDir::new().expect("a folder");
         for _ in 0..TRIES {
             let [edge, core, ops] = [free_address(), free_address(), free_address()];
-            if let Ok(process) = Self::launch(folder.path(), [edge, core, ops]) {
+            if let Ok(process) = Self::launch(folder.path(), [edge, core, ops], flags) {
                 let mut standalone = Self {
                     process,
                     edge,
@@ -63,7 +68,7 @@ impl Standalone {
     /// Starts it again over the same folder, at the same addresses, after it ended.
     pub(crate) async fn restart(&mut self) {
         let addresses = [self.edge, self.core, self.ops];
-        match Self::launch(self.folder.path(), addresses) {
+        match Self::launch(self.folder.path(), addresses, &[]) {
             Ok(process) => self.process = process,
             Err(status) => panic!("it ended with {status}:\n{}", self.process.log()),
         }
@@ -73,10 +78,11 @@ impl Standalone {
     fn launch(
         folder: &Path,
         addresses: [SocketAddr; 3],
+        flags: &[&str],
     ) -> Result<Process, std::process::ExitStatus> {
         let [edge, core, ops] = addresses.map(|address| address.to_string());
         let data = folder.join("data").display().to_string();
-        let arguments = [
+        let mut arguments = vec![
             "standalone",
             "--data",
             &data,
@@ -87,6 +93,7 @@ impl Standalone {
             "--ops-listen",
             &ops,
         ];
+        arguments.extend(flags);
         Process::start(&arguments, addresses[2], &log(folder, "standalone"))
     }
 
@@ -121,12 +128,17 @@ impl Standalone {
 impl Cluster {
     /// A core that is ready.
     pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// A core that is ready, at its first start with further flags.
+    pub(crate) async fn with(flags: &[&str]) -> Self {
         let folder = TempDir::new().expect("a folder");
         std::fs::write(folder.path().join("cluster-secret"), SECRET).expect("a file");
         std::fs::write(folder.path().join("signing-key"), SIGNING_KEY).expect("a file");
         for _ in 0..TRIES {
             let [address, ops] = [free_address(), free_address()];
-            if let Ok(core) = Self::launch(folder.path(), address, ops) {
+            if let Ok(core) = Self::launch(folder.path(), address, ops, flags) {
                 let mut cluster = Self {
                     core,
                     address,
@@ -147,7 +159,7 @@ impl Cluster {
 
     /// Starts the core again at the same address, without waiting until it is ready.
     pub(crate) fn restart(&mut self) {
-        self.core = Self::launch(self.folder.path(), self.address, self.ops)
+        self.core = Self::launch(self.folder.path(), self.address, self.ops, &[])
             .unwrap_or_else(|status| panic!("the core ended with {status}"));
     }
 
@@ -155,28 +167,34 @@ impl Cluster {
         folder: &Path,
         address: SocketAddr,
         ops: SocketAddr,
+        flags: &[&str],
     ) -> Result<Process, std::process::ExitStatus> {
         let hash: String = Sha256::digest(TOKEN)
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        let arguments = [
+        let store = format!("embedded:{}", folder.join("store").display());
+        let (listen, ops_listen) = (address.to_string(), ops.to_string());
+        let signing_key = folder.join("signing-key").display().to_string();
+        let (secret, hash) = (secret(folder), format!("stories:{hash}"));
+        let mut arguments = vec![
             "core",
             "--store",
-            &format!("embedded:{}", folder.join("store").display()),
+            &store,
             "--listen",
-            &address.to_string(),
+            &listen,
             "--ops-listen",
-            &ops.to_string(),
+            &ops_listen,
             "--payments",
             "sandbox",
             "--cluster-secret-file",
-            &secret(folder),
+            &secret,
             "--signing-key-file",
-            &folder.join("signing-key").display().to_string(),
+            &signing_key,
             "--admin-token-hash",
-            &format!("stories:{hash}"),
+            &hash,
         ];
+        arguments.extend(flags);
         Process::start(&arguments, ops, &log(folder, "core"))
     }
 

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use parterre_domain::keys::{self, Key, Range};
 use parterre_domain::state::Want;
 use parterre_domain::{Position, Rev};
-use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError};
+use redb::{Database, ReadableDatabase, StorageBackend, StorageError};
 use tokio::sync::watch;
 
 use self::table::{TABLE, Writer};
@@ -24,11 +24,8 @@ use super::{
     Commit, Failure, Loaded, LogPage, Retry, Snapshot, Store, Transaction, Value, first_behind,
 };
 
+mod file;
 mod table;
-
-const FILE: &str = "parterre.redb";
-/// Pages that redb keeps in memory.
-const CACHE_BYTES: usize = 256 << 20;
 
 type Table = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
 
@@ -54,19 +51,19 @@ impl EmbeddedStore {
     ///
     /// A sentence that says what is wrong and how to mend it.
     pub fn open(directory: &Path) -> Result<Self, Failure> {
-        let shown = directory.display();
-        std::fs::create_dir_all(directory)
-            .map_err(|error| Failure(format!("can't make the directory {shown}: {error}")))?;
-        let database = builder().create(directory.join(FILE)).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => Failure(format!(
-                "the store in {shown} is open in another process; stop that one or name another directory"
-            )),
-            error => Failure(format!("can't open the store in {shown}: {error}")),
-        })?;
-        let store = Self::with_database(database)?;
-        sync_names(directory)
-            .map_err(|error| Failure(format!("can't sync the directory {shown}: {error}")))?;
+        let store = Self::with_database(file::create(directory)?)?;
+        file::sync_names(directory)?;
         Ok(store)
+    }
+
+    /// Opens the store in a directory that holds one, and makes nothing: for whoever asks
+    /// about a store, and mustn't find a new one sound.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`], and when there is none.
+    pub fn open_existing(directory: &Path) -> Result<Self, Failure> {
+        Self::with_database(file::open(directory)?)
     }
 
     /// Opens a store over a backend of the caller's, as tests do that cut the power.
@@ -75,7 +72,7 @@ impl EmbeddedStore {
     ///
     /// As [`Self::open`].
     pub fn open_backend(backend: impl StorageBackend) -> Result<Self, Failure> {
-        let database = builder().create_with_backend(backend);
+        let database = file::builder().create_with_backend(backend);
         Self::with_database(database.map_err(|error| Failure(error.to_string()))?)
     }
 
@@ -352,23 +349,6 @@ impl EmbeddedSnapshot {
                 Loaded::Range(range, limit, rows)
             }
         })
-    }
-}
-
-fn builder() -> Builder {
-    let mut builder = Database::builder();
-    builder.set_cache_size(CACHE_BYTES);
-    builder
-}
-
-/// Makes the names of the file and its directory survive a power cut: redb syncs what is
-/// in the file only. A parent that may not be opened was there before.
-fn sync_names(directory: &Path) -> std::io::Result<()> {
-    let directory = directory.canonicalize()?;
-    std::fs::File::open(&directory)?.sync_all()?;
-    match directory.parent().map(std::fs::File::open) {
-        Some(Ok(parent)) => parent.sync_all(),
-        Some(Err(_)) | None => Ok(()),
     }
 }
 
