@@ -23,8 +23,11 @@ const READ: &[&str] = &[
 
 /// A time and an event.
 const EVENT_CURSOR: &str = "^[0-9a-f]{16}[0-7][0-9A-HJKMNP-TV-Z]{25}$";
-/// The first ticket of a page, as short as it can be written.
-const TICKET_CURSOR: &str = "^(0|[1-9][0-9]{0,5})$";
+/// The first ticket of a page, as short as it can be written: up to [`LAST_CURSOR`].
+const TICKET_CURSOR: &str = "^(0|[1-9][0-9]{0,4}|1[0-9]{5}|200000)$";
+/// The cursor behind the last ticket of the largest event.
+const LAST_CURSOR: u32 = 200_000;
+const _: () = assert!(LAST_CURSOR == limits::TICKETS_PER_EVENT);
 
 /// What answers carry that stay the same.
 const STILL: &[&str] = &["ETag", "Cache-Control", "Content-Encoding", "Vary"];
