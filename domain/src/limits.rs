@@ -323,8 +323,11 @@ pub const LIVE_BURST: u16 = 400; // README
 pub const LIVE_RATE: u16 = 20; // README
 /// Bad messages after which a live connection is closed.
 pub const LIVE_STRIKES: u8 = 10; // README
-/// Error messages that wait for one live client; more are dropped.
+/// Answers to bad messages that wait for one live client; more are dropped.
 pub const LIVE_ERRORS: usize = 8;
+/// What waits for one live client to be told beside what it watches: of refused
+/// subscriptions none is dropped, so one more ends the connection.
+pub const LIVE_REFUSALS: usize = LIVE_BURST as usize + LIVE_ERRORS;
 /// Bytes that are read from a live client at once.
 pub const LIVE_READ_BYTES: usize = 8 << 10;
 /// Reads from one live client before the others get their turn.

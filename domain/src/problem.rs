@@ -52,6 +52,7 @@ pub enum Slug {
     TooLarge,
     UriTooLong,
     UnsupportedMediaType,
+    UpgradeRequired,
     HeadersTooLarge,
     Invalid,
     NotOnSale,
@@ -95,6 +96,7 @@ impl Slug {
             Self::HeadersTooLarge => (431, "headers-too-large", "The headers are too large"),
             Self::Invalid => (422, "invalid", "The request breaks a rule"),
             Self::NotOnSale => (425, "not-on-sale", "Not on sale"),
+            Self::UpgradeRequired => (426, "upgrade-required", "A WebSocket is needed"),
             Self::SlowDown => (429, "slow-down", "Too many requests"),
             Self::Internal => (500, "internal", "Something broke"),
             Self::CoreUnavailable => (503, "core-unavailable", "No core answers"),
@@ -145,7 +147,7 @@ impl Problem {
     }
 }
 
-const ALL: [Slug; 22] = [
+const ALL: [Slug; 23] = [
     Slug::Malformed,
     Slug::Unauthorized,
     Slug::Forbidden,
@@ -160,6 +162,7 @@ const ALL: [Slug; 22] = [
     Slug::TooLarge,
     Slug::UriTooLong,
     Slug::UnsupportedMediaType,
+    Slug::UpgradeRequired,
     Slug::HeadersTooLarge,
     Slug::Invalid,
     Slug::NotOnSale,

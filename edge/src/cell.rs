@@ -5,6 +5,7 @@
 //! moment is brought up to date without a snapshot.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -74,6 +75,7 @@ pub struct Cell {
     recent: Mutex<Recent>,
     pub(crate) bodies: Bodies,
     pub(crate) last_look: LastLook,
+    is_gone: AtomicBool,
 }
 
 /// The deltas that are remembered.
@@ -110,6 +112,7 @@ impl Cell {
             recent: Mutex::new(Recent::beginning(as_of, rev)),
             bodies: Bodies::default(),
             last_look: LastLook::default(),
+            is_gone: AtomicBool::new(false),
         }
     }
 
@@ -143,6 +146,16 @@ impl Cell {
         } else {
             recent.folded(since, &view)
         }
+    }
+
+    /// There is no such event any more: whoever still holds the cell must let go of it.
+    pub(crate) fn bury(&self) {
+        self.is_gone.store(true, Ordering::Release);
+    }
+
+    /// Whether the event is no more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::Acquire)
     }
 
     /// Every commit up to here is in the view.

@@ -22,6 +22,7 @@ use crate::cell::Cell;
 use crate::cores::{CoreUnavailable, Cores};
 use crate::freshness::Freshness;
 use crate::metrics::Metrics;
+use crate::signals::Signals;
 use load::Load;
 pub(crate) use load::fetch_snapshot;
 
@@ -38,6 +39,8 @@ pub struct Sources {
     pub cores: Arc<Cores>,
     /// Which events there are.
     pub catalog: Arc<Catalog>,
+    /// Who is told when the catalog was wrong.
+    pub signals: Signals,
     /// Whether the catalog can be relied on to know every event.
     pub freshness: Arc<Freshness>,
     /// Where loads are counted.
@@ -187,6 +190,7 @@ impl Cells {
         if watched.watchers == 0
             && let Some(watched) = desk.watched.remove(&event)
             && let Some(cell) = watched.cell
+            && !cell.is_gone()
         {
             // It may have been evicted while it was watched.
             self.inner.cache.insert(event, cell);
@@ -264,9 +268,15 @@ impl Cells {
         watched.or_else(|| self.inner.cache.get(&event))
     }
 
-    /// Drops a cell of an event that is no more; one that is watched stays as it is.
-    pub(crate) fn drop_cell(&self, event: EventId) {
-        self.inner.cache.invalidate(&event);
+    /// Drops the cell of an event that is no more, as after a restore from a backup. Who
+    /// watches it learns so from the cell.
+    pub(crate) fn drop_cell(&self, cell: &Cell) {
+        cell.bury();
+        let mut desk = self.desk();
+        if let Some(watched) = desk.watched.get_mut(&cell.event()) {
+            watched.cell = None;
+        }
+        self.inner.cache.invalidate(&cell.event());
     }
 
     /// Whether loading ahead has filled the bound, up to a tenth that is left to chance.

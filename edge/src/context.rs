@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::cores::Cores;
 use crate::forward::Forwarder;
 use crate::freshness::Freshness;
-use crate::http::Lists;
+use crate::http::{Lists, Still};
 use crate::metrics::Metrics;
 use crate::neighbours::Neighbours;
 use crate::render::{Body, Format, Renderer};
@@ -52,6 +52,8 @@ pub struct Edge {
     /// The keys of passes in every format; none until a core has told them.
     pub(crate) keys: ArcSwapOption<[Arc<Body>; Format::ALL.len()]>,
     pub(crate) renderer: Renderer,
+    pub(crate) document: Still,
+    pub(crate) home: Still,
 }
 
 impl Edge {
@@ -70,9 +72,11 @@ impl Edge {
             &config.cluster_secret,
             config.dialer.clone(),
         )?);
+        let signals = Signals::new(config.shards);
         let sources = Sources {
             cores: Arc::clone(&cores),
             catalog: Arc::clone(&catalog),
+            signals: signals.clone(),
             freshness: Arc::clone(&freshness),
             metrics: Arc::clone(&metrics),
             background: background.clone(),
@@ -83,7 +87,7 @@ impl Edge {
             neighbours: Neighbours::new(Instant::now()),
             lists: Lists::new(config.cache_bytes / 16),
             renderer: Renderer::new(background.clone(), Arc::clone(&metrics)),
-            signals: Signals::new(config.shards),
+            signals,
             admission: Admission::new(config.clients.clone()),
             config,
             catalog,
@@ -93,6 +97,8 @@ impl Edge {
             background,
             ahead: Notify::new(),
             keys: ArcSwapOption::empty(),
+            document: Still::document(),
+            home: Still::home(),
         }))
     }
 

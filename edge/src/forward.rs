@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Request, Response};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use parterre_gate::body::{self, Bounds};
@@ -101,6 +101,7 @@ impl Forwarder {
     ) -> Result<Response<Body>, Problem> {
         let began = Instant::now();
         let mut may_be_done = false;
+        let mut without_store = None;
         for core in self.cores.ranked(key, began) {
             let left = limits::FORWARD_DEADLINE.saturating_sub(began.elapsed());
             if left < limits::FORWARD_LEAST {
@@ -109,9 +110,15 @@ impl Forwarder {
             let patience = left.min(limits::FORWARD_ATTEMPT);
             match self.cores.call(core, request.clone(), patience).await {
                 Ok(answer) => {
-                    self.metrics
-                        .forwarded(ForwardOutcome::Answered, began.elapsed());
-                    return Ok(cleaned(answer));
+                    let is_last_word = !is_without_store(&answer);
+                    let answer = cleaned(answer);
+                    if is_last_word {
+                        self.metrics
+                            .forwarded(ForwardOutcome::Answered, began.elapsed());
+                        return Ok(answer);
+                    }
+                    tracing::warn!(core = core.origin, request_id = ?id, "a core is without its store");
+                    without_store = Some(answer);
                 }
                 Err(silence) => {
                     may_be_done |= silence == Silence::Unanswered;
@@ -119,7 +126,15 @@ impl Forwarder {
                 }
             }
         }
-        Err(self.gave_up(request.method(), may_be_done, began.elapsed()))
+        match without_store {
+            // A core's own words say more, unless another one may have done it.
+            Some(answer) if !may_be_done => {
+                self.metrics
+                    .forwarded(ForwardOutcome::Answered, began.elapsed());
+                Ok(answer)
+            }
+            _ => Err(self.gave_up(request.method(), may_be_done, began.elapsed())),
+        }
     }
 
     fn gave_up(&self, method: &Method, may_be_done: bool, took: Duration) -> Problem {
@@ -136,6 +151,14 @@ impl Forwarder {
             Slug::CoreUnavailable.problem("no core answers; nothing was done")
         }
     }
+}
+
+/// Whether a core says that it can't reach its store, which another core may. It has done
+/// nothing, and a core that is merely busy says so in another word.
+fn is_without_store(answer: &Response<Bytes>) -> bool {
+    let kind = format!("/problems/{}", Slug::CoreUnavailable.parts().1);
+    answer.status() == StatusCode::SERVICE_UNAVAILABLE
+        && serde_json::from_slice::<Problem>(answer.body()).is_ok_and(|it| it.kind == kind)
 }
 
 /// What the body of a call may be.

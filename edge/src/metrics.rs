@@ -1,7 +1,9 @@
-//! Every metric of the edge, in one place. Handles are resolved once: counting on a hot
-//! path is one atomic addition, and a shard's live part adds up by itself what it counts.
+//! Every metric of the edge, in one place; those of live connections in `live`. Handles
+//! are resolved once: counting on a hot path is one atomic addition, and a shard's live
+//! part adds up by itself what it counts.
 
 mod label;
+mod live;
 
 use std::time::Duration;
 
@@ -13,13 +15,15 @@ use prometheus::{
 };
 
 use crate::render::{Encoding, Format, Kind};
+use crate::shard::DoorClosed;
 pub(crate) use label::ForwardOutcome;
 pub use label::RouteLabel;
+pub use live::LiveMetrics;
 
 /// The statuses that have a handle of their own.
-const STATUSES: [u16; 24] = [
-    101, 200, 201, 204, 304, 400, 401, 403, 404, 405, 406, 409, 410, 413, 414, 415, 422, 425, 426,
-    429, 431, 500, 503, 504,
+const STATUSES: [u16; 26] = [
+    101, 200, 201, 204, 303, 304, 400, 401, 403, 404, 405, 406, 408, 409, 410, 413, 414, 415, 422,
+    425, 426, 429, 431, 500, 503, 504,
 ];
 
 /// The edge's metrics.
@@ -31,6 +35,7 @@ pub struct Metrics {
     requests: Vec<[IntCounter; STATUSES.len() + 1]>,
     latency: Vec<Histogram>,
     forwards: [IntCounter; 3],
+    turned_away: IntCounterVec,
     renders: IntCounterVec,
     compressions: IntCounterVec,
     pub cache_hits: IntCounter,
@@ -78,6 +83,7 @@ impl Metrics {
             requests: requests(&registry)?,
             latency: latency(&registry)?,
             forwards: forwards(&registry)?,
+            turned_away: turned_away(&registry)?,
             renders: renders(&registry)?,
             compressions: compressions(&registry)?,
             cache_hits: counter(
@@ -150,12 +156,15 @@ impl Metrics {
             .iter()
             .position(|&known| known == status.as_u16())
             .unwrap_or(STATUSES.len());
-        let route = RouteLabel::ALL
-            .iter()
-            .position(|(known, _)| *known == route)
-            .unwrap_or(RouteLabel::ALL.len() - 1);
+        let route = route as usize;
         self.requests[route][status].inc();
         self.latency[route].observe(took.as_secs_f64());
+    }
+
+    /// Counts a connection that was closed at the door.
+    pub(crate) fn turned_away(&self, why: DoorClosed) {
+        let labels = [label::of_door(why)];
+        self.turned_away.with_label_values(&labels).inc();
     }
 
     /// Counts a body of an event that had to be rendered.
@@ -205,70 +214,6 @@ impl Metrics {
     }
 }
 
-/// The live part's metrics. Shards add to them once a slice of sends, so a delivery
-/// touches nothing shared.
-#[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "each metric's help text below says what it is")]
-pub struct LiveMetrics {
-    pub connections: IntGauge,
-    pub connected: IntCounter,
-    pub refused: IntCounter,
-    pub frames: IntCounter,
-    pub deltas: IntCounter,
-    pub snapshots: IntCounter,
-    pub merged: IntCounter,
-    pub resumed: IntCounter,
-    pub slow_closes: IntCounter,
-    pub abuse_closes: IntCounter,
-    pub errors: IntCounter,
-    rounds: Histogram,
-}
-
-impl LiveMetrics {
-    /// Metrics in an edge's registry.
-    ///
-    /// # Errors
-    ///
-    /// When the registry has them already.
-    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let counter = |name: &str, help: &str| -> Result<IntCounter, prometheus::Error> {
-            let counter = IntCounter::new(format!("parterre_edge_live_{name}_total"), help)?;
-            registry.register(Box::new(counter.clone()))?;
-            Ok(counter)
-        };
-        let connections = IntGauge::new("parterre_edge_live_connections", "Live connections now")?;
-        registry.register(Box::new(connections.clone()))?;
-        let rounds = seconds(
-            registry,
-            "parterre_edge_live_round_seconds",
-            "A round of fan-out, from its first send to its last",
-            &[0.001, 0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5],
-        )?;
-        Ok(Self {
-            connections,
-            connected: counter("connected", "Live connections made")?,
-            refused: counter("refused", "Upgrades refused for want of room")?,
-            frames: counter("frames", "Frames of any kind handed to sockets")?,
-            deltas: counter("deltas", "Deltas and details handed to sockets")?,
-            snapshots: counter("snapshots", "Snapshots handed to sockets")?,
-            merged: counter(
-                "merged",
-                "Times that a client was stuck at a round and got it with a later frame",
-            )?,
-            resumed: counter("resumed", "Subscriptions whose since was honoured")?,
-            slow_closes: counter("slow_closes", "Connections closed for reading too slowly")?,
-            abuse_closes: counter("abuse_closes", "Connections closed for misbehaving")?,
-            errors: counter("errors", "Error messages")?,
-            rounds,
-        })
-    }
-
-    /// Counts one round.
-    pub(crate) fn round(&self, took: Duration) {
-        self.rounds.observe(took.as_secs_f64());
-    }
-}
-
 fn seconds(
     registry: &Registry,
     name: &str,
@@ -300,6 +245,20 @@ fn counters(
     let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
     registry.register(Box::new(counters.clone()))?;
     Ok(counters)
+}
+
+fn turned_away(registry: &Registry) -> Result<IntCounterVec, prometheus::Error> {
+    let turned_away = counters(
+        registry,
+        "parterre_edge_connections_refused_total",
+        "Connections closed before anything was read from them",
+        &["reason"],
+    )?;
+    for why in [DoorClosed::Full, DoorClosed::TooFast, DoorClosed::TooMany] {
+        // So that the first one shows as a rise.
+        drop(turned_away.with_label_values(&[label::of_door(why)]));
+    }
+    Ok(turned_away)
 }
 
 fn renders(registry: &Registry) -> Result<IntCounterVec, prometheus::Error> {

@@ -1,9 +1,6 @@
 //! The public API as an OpenAPI document. The table here is held against the routes by a
 //! test, so that neither knows a call that the other doesn't.
 
-use std::sync::LazyLock;
-
-use bytes::Bytes;
 use serde_json::{Value, json};
 
 use parterre_domain::openapi::{Document, Operation};
@@ -11,7 +8,8 @@ use parterre_domain::wire::api::{
     Availability, CheckoutAnswer, CheckoutRequest, EventDetail, EventList, LayoutBody, Reservation,
     ReserveRequest, TicketList,
 };
-use parterre_domain::{JwkSet, Slug, limits};
+use parterre_domain::wire::live::{FromClient, JSON, MSGPACK, ToClient};
+use parterre_domain::{JwkSet, Rev, Slug, TicketState, limits};
 
 /// What reads carry.
 const READ: &[&str] = &[
@@ -25,17 +23,19 @@ const READ: &[&str] = &[
 
 /// A time and an event.
 const EVENT_CURSOR: &str = "^[0-9a-f]{16}[0-7][0-9A-HJKMNP-TV-Z]{25}$";
-/// The first ticket of a page.
-const TICKET_CURSOR: &str = "^(0|1?[1-9][0-9]{0,4})$";
+/// The first ticket of a page, as short as it can be written: up to [`LAST_CURSOR`].
+const TICKET_CURSOR: &str = "^(0|[1-9][0-9]{0,4}|1[0-9]{5}|200000)$";
+/// The cursor behind the last ticket of the largest event.
+const LAST_CURSOR: u32 = 200_000;
+const _: () = assert!(LAST_CURSOR == limits::TICKETS_PER_EVENT);
+
+/// What answers carry that stay the same.
+const STILL: &[&str] = &["ETag", "Cache-Control", "Content-Encoding", "Vary"];
 
 const ABOUT: &str = "Everybody's view of what is on sale: lists, events, tickets, live; and a \
 buyer's way from a reservation to the tickets. Reads come from memory, in JSON or MessagePack, \
 and go on when the core is down; then they carry `Parterre-Stale`. An error is a problem of \
 RFC 9457.";
-
-/// The document as it is served.
-pub(crate) static DOCUMENT: LazyLock<Bytes> =
-    LazyLock::new(|| document().render().to_string().into());
 
 /// The table.
 pub(crate) fn document() -> Document {
@@ -82,13 +82,12 @@ fn programme() -> Operation {
     )
     .answers::<EventList>(200, "A page of events.", READ)
     .cached::<EventList>(READ)
-    .refuses(&[Slug::Malformed])
+    .refuses(&[Slug::Malformed, Slug::Invalid])
 }
 
 fn one_event() -> [Operation; 5] {
     let limit = page(limits::TICKETS_PER_PAGE, limits::DEFAULT_TICKETS_PER_PAGE);
     let text = json!({"type": "string", "maxLength": limits::NAME_CHARS});
-    let state = json!({"type": "string", "enum": ["free", "pending", "sold", "withdrawn"]});
     [
         Operation::get("/v1/events/{id}", "getEvent", "Shows an event.")
             .id("The event.")
@@ -124,7 +123,7 @@ fn one_event() -> [Operation; 5] {
             "Lists an event's tickets.",
         )
         .id("The event.")
-        .query("state", state, "Only in this state.")
+        .query_of::<TicketState>("state", "Only in this state.")
         .query("section", text.clone(), "Only in the section of this name.")
         .query("tier", text, "Only of the tier with this id.")
         .query("limit", limit, "Tickets in a page.")
@@ -135,7 +134,7 @@ fn one_event() -> [Operation; 5] {
         )
         .answers::<TicketList>(200, "A page of tickets.", READ)
         .cached::<TicketList>(READ)
-        .refuses(&[Slug::Malformed]),
+        .refuses(&[Slug::Malformed, Slug::Invalid]),
         Operation::get(
             "/v1/events/{id}/similar",
             "listSimilarEvents",
@@ -149,30 +148,38 @@ fn one_event() -> [Operation; 5] {
         )
         .answers::<EventList>(200, "Events like it; there is no next page.", READ)
         .cached::<EventList>(READ)
-        .refuses(&[Slug::Malformed]),
+        .refuses(&[Slug::Malformed, Slug::Invalid]),
     ]
 }
 
 fn live() -> [Operation; 2] {
-    let rev = json!({"type": "string", "pattern": "^[0-9a-f]{28}$"});
+    let subprotocols = json!({"type": "array", "items": {"enum": [JSON, MSGPACK]}});
     [Operation::get(
         "/v1/live",
         "live",
         "Becomes a WebSocket that pushes snapshots and deltas of the events subscribed to.",
     )
-    .answers_nothing(101, "The connection is a WebSocket now.", &[])
-    .refuses_as(
-        426,
-        "The request isn't a handshake of WebSocket version 13.",
+    .header(
+        "Sec-WebSocket-Protocol",
+        subprotocols,
+        "How messages are to be written: the first that the edge speaks is taken.",
     )
-    .refuses(&[Slug::Malformed, Slug::Busy]),
+    .answers_nothing(
+        101,
+        "The connection is a WebSocket now; `x-messages` says what travels on it.",
+        &["Sec-WebSocket-Protocol"],
+    )
+    .hears::<FromClient>("client")
+    .tells::<ToClient>("server")
+    .refuses(&[Slug::UpgradeRequired, Slug::Malformed, Slug::Busy]),
     Operation::get(
         "/v1/events/{id}/live",
         "watch",
         "Tells what changes of an event as Server-Sent Events: `event` is the op, `data` the message, `id` the rev.",
     )
     .id("The event.")
-    .header("Last-Event-ID", rev, "What the client has: it is told what it lacks.")
+    .header_of::<Rev>("Last-Event-ID", "What the client has: it is told what it lacks.")
+    .tells::<ToClient>("server")
     .answers_as(200, "Events for as long as the client listens.", &["Cache-Control"], "text/event-stream")
     .refuses(&[Slug::Malformed, Slug::Busy, Slug::CoreUnavailable])]
 }
@@ -283,18 +290,12 @@ fn around() -> [Operation; 6] {
         .answers::<JwkSet>(200, "A JWK set.", READ)
         .cached::<JwkSet>(READ)
         .refuses(&[Slug::Malformed]),
-        Operation::get("/openapi.json", "getDocument", "Shows this document.").answers_as(
-            200,
-            "An OpenAPI 3.1 document.",
-            &["Cache-Control"],
-            "application/json",
-        ),
-        Operation::get("/", "getPage", "Shows the page.").answers_as(
-            200,
-            "A page for people.",
-            &["Cache-Control"],
-            page,
-        ),
+        Operation::get("/openapi.json", "getDocument", "Shows this document.")
+            .answers_as(200, "An OpenAPI 3.1 document.", STILL, "application/json")
+            .revalidated(STILL),
+        Operation::get("/", "getPage", "Shows the page.")
+            .answers_as(200, "A page for people.", STILL, page)
+            .revalidated(STILL),
         Operation::get(
             "/sandbox/{session}",
             "showSandbox",

@@ -4,13 +4,17 @@
 #[path = "../../tests/strange/mod.rs"]
 mod strange;
 
+use http::header::{ACCEPT, ACCEPT_ENCODING, IF_NONE_MATCH, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use parterre_domain::limits;
 
 use self::strange::{each, each_text};
-use crate::http::query;
+use crate::cors::{Allowed, Cors};
+use crate::http::route::Route;
+use crate::http::{matches_any, negotiate, query};
 use crate::live::message::Subprotocol;
 use crate::live::reader::{Incoming, Reader};
+use crate::render::{Encoding, Format};
 use crate::search::{Cursor, fold};
 
 /// A frame as a client sends it, masked with zeros.
@@ -102,7 +106,7 @@ fn a_handshake_is_accepted_or_refused_with_its_status() {
         }
         match crate::live::handshake::read(&Method::GET, Version::HTTP_11, &headers) {
             Ok(accepted) => assert!(accepted.headers.len() >= 3),
-            Err(refused) => assert!([400, 426].contains(&refused.status().as_u16())),
+            Err(refused) => assert!([400, 426].contains(&refused.problem().status)),
         }
     });
 }
@@ -141,4 +145,163 @@ fn a_cursor_reads_back_what_it_prints_and_a_search_folds_once() {
         assert_eq!(fold(&folded), folded, "{text:?}");
         assert!(folded.len() <= 20 * text.len().max(1), "{text:?}");
     });
+}
+
+fn map(name: HeaderName, values: &[&[u8]]) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for value in values {
+        headers.append(name.clone(), HeaderValue::from_bytes(value).ok()?);
+    }
+    Some(headers)
+}
+
+#[test]
+fn nobody_gets_an_encoding_that_wasnt_named_however_its_list_is_cut() {
+    let samples: [&[u8]; 6] = [
+        b"gzip, deflate, br, zstd",
+        b"gzip;q=0.5, br;q=0.001 ,identity;q=0",
+        b"*;q=0.3, zstd;q=1.0",
+        b"gzip, deflate",
+        b"br",
+        b"x-gzip;q=1;level=9, ;q=2, gzip;q=",
+    ];
+    each(&samples, |bytes| {
+        let Some(whole) = map(ACCEPT_ENCODING, &[bytes]) else {
+            return;
+        };
+        let chosen = negotiate::of(&whole);
+        let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b',').collect();
+        let cut = map(ACCEPT_ENCODING, &lines).map(|headers| negotiate::of(&headers));
+        assert_eq!(cut, Some(chosen), "a line for each");
+        let text = String::from_utf8_lossy(bytes).to_ascii_lowercase();
+        let name = match chosen.encoding {
+            Encoding::Identity => return,
+            Encoding::Brotli => "br",
+            Encoding::Gzip => "gzip",
+            Encoding::Zstd => "zstd",
+        };
+        assert!(text.contains(name) || text.contains('*'), "{name}");
+    });
+}
+
+#[test]
+fn nobody_gets_messagepack_who_didnt_name_it() {
+    let samples: [&[u8]; 4] = [
+        b"application/msgpack;q=0.9, application/json;q=0.901",
+        b"text/html,application/xhtml+xml,*/*;q=0.8",
+        b"Application/MsgPack",
+        b"application/*, application/msgpack;q=0",
+    ];
+    each(&samples, |bytes| {
+        let Some(headers) = map(ACCEPT, &[bytes]) else {
+            return;
+        };
+        if negotiate::of(&headers).format == Format::Msgpack {
+            let text = String::from_utf8_lossy(bytes).to_ascii_lowercase();
+            assert!(text.contains("application/msgpack"));
+        }
+    });
+}
+
+#[test]
+fn a_tag_is_known_only_to_who_names_it() {
+    let etag = HeaderValue::from_static("\"00ab-d.m.br\"");
+    let samples: [&[u8]; 4] = [
+        b"\"00ab-d.m.br\"",
+        b"W/\"00ab-d.m.br\", \"x\"",
+        b"\"a,b\", *",
+        b"\"00ab-d.m\"",
+    ];
+    each(&samples, |bytes| {
+        let Some(headers) = map(IF_NONE_MATCH, &[bytes]) else {
+            return;
+        };
+        let names = |wanted: &[u8]| bytes.windows(wanted.len()).any(|window| window == wanted);
+        if matches_any(&headers, &etag) {
+            assert!(names(etag.as_bytes()) || names(b"*"));
+        }
+        let with = [bytes, b", W/", etag.as_bytes()].concat();
+        let with = map(IF_NONE_MATCH, &[&with]).unwrap();
+        assert!(matches_any(&with, &etag));
+    });
+}
+
+#[test]
+fn only_the_origin_that_is_allowed_is_allowed() {
+    let own = "https://tickets.example";
+    let cors: Cors = [own.parse::<Allowed>().unwrap()].into_iter().collect();
+    let samples = [
+        own,
+        "http://[::1]:8080",
+        "null",
+        "https://a.example/x?y#z",
+        "*",
+    ];
+    each_text(&samples, |text| {
+        if let Some(headers) = map(ORIGIN, &[text.as_bytes()]) {
+            let allowed = cors.allowed(&headers);
+            assert_eq!(allowed.is_some(), text == own, "{text:?}");
+        }
+        match text.parse::<Allowed>() {
+            Ok(Allowed::Any) => assert_eq!(text, "*"),
+            Ok(Allowed::One(origin)) => {
+                assert_eq!(origin, text);
+                assert!(text.contains("://") && !text.ends_with('/'), "{text}");
+            }
+            Err(why) => assert!(why.contains("is no origin"), "{why}"),
+        }
+    });
+}
+
+#[test]
+fn a_path_means_one_call_in_one_spelling() {
+    let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+    let samples = [
+        format!("/v1/events/{id}/availability"),
+        format!("/v1/reservations/{id}/checkout"),
+        "/v1/payments/sandbox/webhook".to_owned(),
+        "/sandbox/abc/pay".to_owned(),
+        format!("/v1/events/{id}"),
+        "/v1/live".to_owned(),
+    ];
+    let samples: Vec<&str> = samples.iter().map(String::as_str).collect();
+    each_text(&samples, |path| {
+        let Some(route) = Route::of(path) else {
+            return;
+        };
+        let spelt = match route {
+            Route::Home => "/".to_owned(),
+            Route::Document => "/openapi.json".to_owned(),
+            Route::Keys => "/v1/keys".to_owned(),
+            Route::Events => "/v1/events".to_owned(),
+            Route::Live => "/v1/live".to_owned(),
+            Route::Event(event) => format!("/v1/events/{event}"),
+            Route::Layout(event) => format!("/v1/events/{event}/layout"),
+            Route::Availability(event) => format!("/v1/events/{event}/availability"),
+            Route::Tickets(event) => format!("/v1/events/{event}/tickets"),
+            Route::Similar(event) => format!("/v1/events/{event}/similar"),
+            Route::Stream(event) => format!("/v1/events/{event}/live"),
+            Route::Reserve(event) => format!("/v1/events/{event}/reservations"),
+            Route::Reservation(one) => format!("/v1/reservations/{one}"),
+            Route::Checkout(one) => format!("/v1/reservations/{one}/checkout"),
+            // What a provider is called and names is its own affair.
+            Route::Webhook | Route::SandboxPage | Route::SandboxButton => path.to_owned(),
+        };
+        assert_eq!(spelt, path);
+        assert!(!route.allow().is_empty());
+    });
+}
+
+#[test]
+fn how_many_alike_is_a_number_within_bounds_or_refused() {
+    each_text(
+        &["limit=7", "limit=%31%30", "limit=100&x=1"],
+        |text| match query::similar(Some(text)) {
+            Ok(most) => assert!((1..=limits::EVENTS_PER_PAGE).contains(&most)),
+            Err(problem) => match problem.status {
+                422 => assert_eq!(problem.errors.unwrap()[0].field, "limit"),
+                status => assert_eq!(status, 400),
+            },
+        },
+    );
 }

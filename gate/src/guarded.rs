@@ -45,6 +45,11 @@ impl Guarded {
         self.stream
     }
 
+    fn owe(&mut self, slug: Slug) {
+        self.owed = Some(answer(slug));
+        self.progress.answers_itself(slug.parts().0);
+    }
+
     fn poll_owed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(owed) = &mut self.owed {
             if owed.is_empty() {
@@ -64,7 +69,7 @@ impl Guarded {
     fn replace(&mut self, cx: &mut Context<'_>, first: &[u8]) -> Option<Poll<io::Result<()>>> {
         if self.owed.is_none() {
             let slug = bare_refusal(first, self.progress.line_bytes())?;
-            self.owed = Some(answer(slug));
+            self.owe(slug);
             self.progress.linger();
         }
         Some(self.poll_owed(cx))
@@ -88,7 +93,7 @@ impl AsyncRead for Guarded {
     ) -> Poll<io::Result<()>> {
         if self.progress.verdict() == Some(Verdict::SlowHead) {
             if self.owed.is_none() && !self.is_shut {
-                self.owed = Some(answer(Slug::TooSlow));
+                self.owe(Slug::TooSlow);
             }
             // Whether it can be said or not, to hyper the client has gone.
             drop(self.poll_owed(cx));

@@ -17,6 +17,8 @@ pub mod head;
 pub mod progress;
 pub mod rate;
 pub mod server;
+#[cfg(test)]
+mod strange_bytes;
 pub mod stream;
 pub mod tls;
 

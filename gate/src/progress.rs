@@ -5,10 +5,11 @@
 //! have waited too long in one phase. So no connection costs a timer, and time is read
 //! once a second and not once a request.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use http::StatusCode;
 use tokio::sync::Notify;
 
 use parterre_domain::limits;
@@ -29,6 +30,8 @@ pub struct Progress {
     is_multiplexed: AtomicBool,
     lingers: AtomicBool,
     is_closing: AtomicBool,
+    /// The status of an answer of our own; 0 before there is one.
+    own_answer: AtomicU16,
     verdict: AtomicU8,
     condemned: Notify,
 }
@@ -104,6 +107,16 @@ impl Progress {
 
     pub(crate) fn lingers(&self) -> bool {
         self.lingers.load(Relaxed)
+    }
+
+    pub(crate) fn answers_itself(&self, status: u16) {
+        self.own_answer.store(status, Relaxed);
+    }
+
+    /// The status that was answered here to what no service has seen, as it wasn't a whole
+    /// request. It is the last answer of its connection.
+    pub fn own_answer(&self) -> Option<StatusCode> {
+        StatusCode::from_u16(self.own_answer.load(Relaxed)).ok()
     }
 
     pub(crate) fn closing(&self) {

@@ -241,7 +241,7 @@ mod tests {
             assert!(bytes <= limits::STEP_BYTES, "step {steps} writes {bytes}");
             let told = crate::encode(&record).len();
             let tickets = record.events.iter().map(|event| event.tickets.len());
-            assert!(told <= limits::LOG_BYTES_PER_COMMAND, "{told}");
+            assert!(told <= limits::VALUE_BYTES, "{told}");
             assert!(tickets.sum::<usize>() <= limits::TICKETS_PER_COMMAND);
             world.rows.apply(&writes);
             steps += 1;

@@ -63,20 +63,22 @@ impl Publish {
                 record.life = Life::Scheduled { at };
                 overlay.put_due(at, Due::Publish(self.event));
             }
-            None => publish(overlay, &mut record, now),
+            None => publish(overlay, &mut record, now)?,
         }
         overlay.put_event(&record);
         Ok(Answer::Event(Box::new(record)))
     }
 }
 
-fn publish(overlay: &mut Overlay, record: &mut EventRecord, now: Timestamp) {
+fn publish(overlay: &mut Overlay, record: &mut EventRecord, now: Timestamp) -> Decision<()> {
+    overlay.tell_withdrawn(record.id)?;
     record.life = Life::Published;
     record.phase = record.phase_at(now);
     overlay.set(keys::by_date(record.about.starts_at, record.id), Vec::new());
     for at in turn_sale::turns(record).into_iter().filter(|&at| at > now) {
         overlay.put_due(at, Due::TurnSale(record.id));
     }
+    Ok(())
 }
 
 /// Moves a published event in the order of dates.
@@ -93,6 +95,8 @@ mod tests {
 
     use super::super::testing::World;
     use super::*;
+    use crate::command::{Command, Withdraw};
+    use crate::{CountsChange, TicketId};
 
     #[test]
     fn an_event_without_tickets_stays_a_draft() {
@@ -133,6 +137,30 @@ mod tests {
         world.now = at;
         world.sweep();
         assert_eq!(world.event().life, Life::Published);
+    }
+
+    #[test]
+    fn the_log_says_how_many_tickets_of_the_draft_are_withdrawn() {
+        for withdrawn in [0, 2] {
+            let mut world = World::with_tickets(5);
+            if withdrawn > 0 {
+                let withdraw = Withdraw {
+                    event: World::EVENT,
+                    tickets: (0..withdrawn).map(TicketId).collect(),
+                    restore: false,
+                };
+                world.run(Command::Withdraw(withdraw)).unwrap();
+            }
+            let publish = Command::Publish(Publish {
+                event: World::EVENT,
+                at: None,
+                due_at: None,
+            });
+            let (_, record) = world.rows.run(&publish, world.now).unwrap();
+            assert_eq!(record.events.len(), 1);
+            assert_eq!(record.events[0].withdrawn_before, withdrawn);
+            assert_eq!(record.events[0].counts, CountsChange::default());
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 pub use operation::{Method, Operation};
 
-use crate::{Problem, Slug};
+use crate::{Problem, Slug, wire};
 
 /// What every answer carries.
 const REQUEST_ID: &str = "Request-Id";
@@ -156,6 +156,12 @@ fn headers() -> Value {
             "schema": {"type": "integer", "minimum": 0}},
         "Allow": {"description": "The methods that the path takes.",
             "schema": {"type": "string"}},
+        "Sec-WebSocket-Protocol": {"description": "The subprotocol, if any was offered.",
+            "schema": {"type": "string", "enum": [wire::live::JSON, wire::live::MSGPACK]}},
+        "Upgrade": {"description": "What to ask for.",
+            "schema": {"type": "string"}},
+        "Sec-WebSocket-Version": {"description": "Which version to ask for.",
+            "schema": {"type": "string"}},
         "WWW-Authenticate": {"description": "How to say who asks.",
             "schema": {"type": "string"}},
     })
@@ -170,6 +176,7 @@ fn headers_of(slug: Slug) -> &'static [&'static str] {
         | Slug::NotOnSale
         | Slug::OutsideCreationWindow => &["Retry-After"],
         Slug::MethodNotAllowed => &["Allow"],
+        Slug::UpgradeRequired => &["Upgrade", "Sec-WebSocket-Version"],
         Slug::Unauthorized => &["WWW-Authenticate"],
         _ => &[],
     }

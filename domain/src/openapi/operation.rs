@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 
-use super::part::{Answer, PROBLEM, Parameter, Schema, Schemas, by_status, content, refusal};
+use super::part::{Answer, Parameter, Schema, Schemas, by_status, content, refusal};
 use super::{Shape, text};
-use crate::{Problem, Slug};
+use crate::Slug;
 
 /// A method of HTTP that operations use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +47,8 @@ pub struct Operation {
     body_says: &'static str,
     answers: Vec<Answer>,
     problems: Vec<Slug>,
+    /// Who sends messages, and which.
+    messages: Vec<(&'static str, Schema)>,
 }
 
 const JSON: &str = "application/json";
@@ -64,6 +66,7 @@ impl Operation {
             bodies: Vec::new(),
             body_says: "",
             answers: Vec::new(),
+            messages: Vec::new(),
             problems: vec![
                 Slug::MethodNotAllowed,
                 Slug::TooSlow,
@@ -110,27 +113,59 @@ impl Operation {
     #[must_use]
     pub fn id(self, says: &'static str) -> Self {
         let schema = json!({"type": "string", "pattern": text::ULID});
-        self.parameter("id", "path", true, schema, says)
+        self.parameter("id", "path", true, Schema::Is(schema), says)
             .refuses(&[Slug::NotFound])
     }
 
     /// Another part of the path.
     #[must_use]
     pub fn part(self, name: &'static str, schema: Value, says: &'static str) -> Self {
-        self.parameter(name, "path", true, schema, says)
+        self.parameter(name, "path", true, Schema::Is(schema), says)
             .refuses(&[Slug::NotFound])
     }
 
     /// An optional parameter of the query.
     #[must_use]
     pub fn query(self, name: &'static str, schema: Value, says: &'static str) -> Self {
+        self.parameter(name, "query", false, Schema::Is(schema), says)
+    }
+
+    /// An optional parameter of the query that is written as this type is.
+    #[must_use]
+    pub fn query_of<T: JsonSchema>(self, name: &'static str, says: &'static str) -> Self {
+        let schema = Schema::Of(Shape::read::<T>());
         self.parameter(name, "query", false, schema, says)
     }
 
     /// An optional header.
     #[must_use]
     pub fn header(self, name: &'static str, schema: Value, says: &'static str) -> Self {
+        self.parameter(name, "header", false, Schema::Is(schema), says)
+    }
+
+    /// An optional header that is written as this type is.
+    #[must_use]
+    pub fn header_of<T: JsonSchema>(self, name: &'static str, says: &'static str) -> Self {
+        let schema = Schema::Of(Shape::read::<T>());
         self.parameter(name, "header", false, schema, says)
+    }
+
+    /// Describes the messages of a connection that goes on after the answer, of which
+    /// OpenAPI knows nothing: in the member `x-messages`, each under the name of who sends
+    /// it.
+    #[must_use]
+    pub fn hears<T: JsonSchema>(mut self, from: &'static str) -> Self {
+        let schema = Schema::Of(Shape::read::<T>());
+        self.messages.push((from, schema));
+        self
+    }
+
+    /// The same of what the server sends.
+    #[must_use]
+    pub fn tells<T: JsonSchema>(mut self, from: &'static str) -> Self {
+        let schema = Schema::Of(Shape::written::<T>());
+        self.messages.push((from, schema));
+        self
     }
 
     fn parameter(
@@ -138,7 +173,7 @@ impl Operation {
         name: &'static str,
         place: &'static str,
         required: bool,
-        schema: Value,
+        schema: Schema,
         says: &'static str,
     ) -> Self {
         self.parameters.push(Parameter {
@@ -215,17 +250,6 @@ impl Operation {
         self
     }
 
-    /// Answers a problem under a status that no other problem has.
-    #[must_use]
-    pub fn refuses_as(self, status: u16, says: &'static str) -> Self {
-        let mut refusing = self.answers_nothing(status, says, &[]);
-        if let Some(answer) = refusing.answers.last_mut() {
-            let problem = Schema::Of(Shape::written::<Problem>());
-            answer.bodies.push((PROBLEM, problem));
-        }
-        refusing
-    }
-
     /// Answers without a body.
     #[must_use]
     pub fn answers_nothing(
@@ -251,10 +275,15 @@ impl Operation {
             let schema = Schema::Of(Shape::written::<T>());
             answer.bodies.push((MSGPACK, schema));
         }
+        self.revalidated(headers).refuses(&[Slug::CoreUnavailable])
+    }
+
+    /// 304 for who has the answer already.
+    #[must_use]
+    pub fn revalidated(self, headers: &'static [&'static str]) -> Self {
         let schema = json!({"type": "string"});
         self.header("If-None-Match", schema, "Tags that the asker holds.")
             .answers_nothing(304, "The asker holds it already.", headers)
-            .refuses(&[Slug::CoreUnavailable])
     }
 
     /// Says which operation goes on from the last answer: where in it the next one's
@@ -289,10 +318,12 @@ impl Operation {
         for (status, slugs) in by_status(&self.problems) {
             answers.insert(status.to_string(), refusal(&slugs, problem));
         }
+        let parameters = self.parameters.iter();
+        let parameters: Vec<_> = parameters.map(|one| one.render(schemas)).collect();
         let mut rendered = json!({
             "operationId": self.id,
             "summary": self.summary,
-            "parameters": self.parameters.iter().map(Parameter::render).collect::<Vec<_>>(),
+            "parameters": parameters,
             "responses": answers,
             "security": self.security.iter().map(|scheme| json!({*scheme: []})).collect::<Vec<_>>(),
         });
@@ -302,6 +333,9 @@ impl Operation {
                 "required": true,
                 "content": content(&self.bodies, schemas),
             });
+        }
+        for (from, schema) in &self.messages {
+            rendered["x-messages"][*from] = schema.render(schemas);
         }
         rendered
     }

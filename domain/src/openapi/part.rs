@@ -12,7 +12,7 @@ pub(super) struct Parameter {
     pub(super) name: &'static str,
     pub(super) place: &'static str,
     pub(super) required: bool,
-    pub(super) schema: Value,
+    pub(super) schema: Schema,
     pub(super) says: &'static str,
 }
 
@@ -39,14 +39,23 @@ pub(super) type Schemas<'a> = &'a mut dyn FnMut(Shape) -> Value;
 pub(super) const PROBLEM: &str = "application/problem+json";
 
 impl Parameter {
-    pub(super) fn render(&self) -> Value {
+    pub(super) fn render(&self, schemas: Schemas<'_>) -> Value {
         json!({
             "name": self.name,
             "in": self.place,
             "required": self.required,
             "description": self.says,
-            "schema": self.schema,
+            "schema": self.schema.render(schemas),
         })
+    }
+}
+
+impl Schema {
+    pub(super) fn render(&self, schemas: Schemas<'_>) -> Value {
+        match self {
+            Self::Of(shape) => schemas(*shape),
+            Self::Is(schema) => schema.clone(),
+        }
     }
 }
 
@@ -72,10 +81,7 @@ impl Answer {
 
 pub(super) fn content(bodies: &[(&'static str, Schema)], schemas: Schemas<'_>) -> Value {
     let content = bodies.iter().map(|(media, schema)| {
-        let schema = match schema {
-            Schema::Of(shape) => schemas(*shape),
-            Schema::Is(schema) => schema.clone(),
-        };
+        let schema = schema.render(schemas);
         ((*media).to_owned(), json!({"schema": schema}))
     });
     Value::Object(content.collect())

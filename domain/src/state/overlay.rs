@@ -56,6 +56,11 @@ enum Change {
         to: TicketState,
     },
     Record(Box<EventRecord>),
+    /// So many tickets were withdrawn before the batch.
+    Withdrawn {
+        event: EventId,
+        before: u32,
+    },
     /// Gives the event a new rev without telling the world, as for drafts.
     Touch(EventId),
 }
@@ -233,7 +238,7 @@ impl Overlay {
         self.writes.push(Write::ClearRange(range));
     }
 
-    /// Adds to a counter that no rule reads.
+    /// Adds to a counter. What a batch adds, its rules don't see.
     pub fn add(&mut self, key: Key, by: i64) {
         if by != 0 {
             self.writes.push(Write::Add(key, by));
@@ -267,7 +272,9 @@ fn fold_changes(changes: Vec<Change>, at: Timestamp) -> (LogRecord, BTreeSet<Eve
     let mut touched = BTreeSet::new();
     for change in changes {
         let event = match &change {
-            Change::Ticket { event, .. } | Change::Touch(event) => *event,
+            Change::Ticket { event, .. }
+            | Change::Withdrawn { event, .. }
+            | Change::Touch(event) => *event,
             Change::Record(record) => record.id,
         };
         touched.insert(event);
@@ -276,6 +283,10 @@ fn fold_changes(changes: Vec<Change>, at: Timestamp) -> (LogRecord, BTreeSet<Eve
             Change::Touch(_) => {}
             Change::Record(record) => {
                 events.entry(event).or_insert_with(entry).0.record = Some(record);
+            }
+            Change::Withdrawn { before, .. } => {
+                let change = events.entry(event).or_insert_with(entry);
+                change.0.withdrawn_before = before;
             }
             Change::Ticket {
                 ticket, from, to, ..

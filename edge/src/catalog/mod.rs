@@ -12,7 +12,9 @@ use arc_swap::ArcSwap;
 
 use parterre_domain::wire::api::EventSummary;
 use parterre_domain::wire::feed::CatalogEntry;
-use parterre_domain::{Counts, EventChange, EventId, EventRecord, LogRecord, Rev, Timestamp};
+use parterre_domain::{
+    Counts, CountsChange, EventChange, EventId, EventRecord, LogRecord, Rev, Timestamp,
+};
 
 use crate::search::{Cursor, SearchKeys, Wish};
 use sorted::Sorted;
@@ -116,12 +118,14 @@ impl Catalog {
         applied
     }
 
-    /// Takes in counts that were counted ticket by ticket, true for `as_of`.
-    pub(crate) fn correct(&self, event: EventId, counts: Counts, as_of: Rev) {
+    /// Takes in counts that were counted ticket by ticket, true for `as_of`. Says whether
+    /// others were shown until now.
+    pub(crate) fn correct(&self, event: EventId, counts: Counts, as_of: Rev) -> bool {
         let differs = |programme: &Programme| {
             let entry = programme.get(event);
             entry.is_some_and(|entry| entry.as_of <= as_of && entry.counts != counts)
         };
+        let mut has_changed = false;
         if differs(&self.programme.load()) {
             self.rewrite(|programme| {
                 if differs(programme)
@@ -130,9 +134,11 @@ impl Catalog {
                     let mut entry = Entry::clone(entry);
                     (entry.counts, entry.as_of) = (counts, as_of);
                     programme.put(entry);
+                    has_changed = true;
                 }
             });
         }
+        has_changed
     }
 
     fn rewrite(&self, change: impl FnOnce(&mut Programme)) {
@@ -242,10 +248,14 @@ impl Entry {
         }
     }
 
-    /// An event that has just been published. Its cell, which is loaded at once, corrects
-    /// the counts if tickets were withdrawn from the draft.
+    /// An event that has just been published.
     fn published(rev: Rev, change: &EventChange, record: &EventRecord) -> Self {
-        let counts = Counts::all_free(record.total).after(change.counts);
+        let before = CountsChange {
+            withdrawn: i32::try_from(change.withdrawn_before).unwrap_or(i32::MAX),
+            ..CountsChange::default()
+        };
+        let counts = Counts::all_free(record.total).after(before);
+        let counts = counts.after(change.counts);
         let record = record.clone();
         Self::new(
             CatalogEntry {

@@ -121,7 +121,9 @@ impl Cells {
             match self.join(event, snapshot, layout) {
                 Ok(cell) => {
                     let counts = cell.view().counts;
-                    sources.catalog.correct(event, counts, cell.as_of());
+                    if sources.catalog.correct(event, counts, cell.as_of()) {
+                        sources.signals.changed(&[event]);
+                    }
                     return Ok(Some(cell));
                 }
                 Err(Unjoined::NoFeed) => return Err(CoreUnavailable),

@@ -61,17 +61,21 @@ impl Snapshots {
 
     /// Puts it in the place of what the edge had.
     pub(super) fn install(self, edge: &Edge, now: Instant) {
+        let mut changed = Vec::new();
         for (cell, renewal) in self.cells {
             match renewal {
                 Renewal::Confirmed(as_of) => cell.confirm(as_of),
                 Renewal::Fetched(snapshot) => cell.reset(*snapshot, now),
-                Renewal::Gone => edge.cells.drop_cell(cell.event()),
+                Renewal::Gone => {
+                    edge.cells.drop_cell(&cell);
+                    changed.push(cell.event());
+                }
             }
         }
         edge.catalog.load(self.entries, self.position);
         let programme = edge.catalog.programme();
-        let events: Vec<EventId> = programme.iter().map(|entry| entry.record.id).collect();
-        edge.signals.changed(&events);
+        changed.extend(programme.iter().map(|entry| entry.record.id));
+        edge.signals.changed(&changed);
         edge.signals.catalog_changed();
     }
 }

@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-use parterre_domain::{Problem, Slug};
+use parterre_domain::{Problem, Rev, Slug};
 
 use super::Body;
-use crate::render::{self, Format};
+use crate::render;
 
 /// The rev that a body is true for.
 const REV: HeaderName = HeaderName::from_static("parterre-rev");
@@ -30,7 +29,7 @@ pub(crate) const IMMUTABLE: HeaderValue = HeaderValue::from_static(
 );
 
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
-const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+pub(super) const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const VARIES: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding");
 
@@ -39,9 +38,31 @@ const VARIES: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding");
 pub(crate) struct Found {
     pub(crate) body: Arc<render::Body>,
     pub(crate) cache: HeaderValue,
+    pub(crate) content_type: HeaderValue,
+    /// The rev that is told with it; none for what no commit changes.
+    pub(crate) rev: Option<HeaderValue>,
 }
 
 impl Found {
+    /// A body that is true for its own rev.
+    pub(crate) fn of(body: Arc<render::Body>, cache: HeaderValue) -> Self {
+        Self {
+            content_type: body.format.content_type(),
+            rev: Some(body.rev_text.clone()),
+            body,
+            cache,
+        }
+    }
+
+    /// The same, told with a later rev: a layout is true for every one.
+    pub(crate) fn at(self, rev: Rev) -> Self {
+        let rev = HeaderValue::try_from(rev.to_string());
+        Self {
+            rev: rev.ok(),
+            ..self
+        }
+    }
+
     /// The answer to a request with these headers, whose map is used again: the hottest
     /// answers allocate none.
     pub(crate) fn into_response(
@@ -49,13 +70,20 @@ impl Found {
         mut headers: HeaderMap,
         stale_seconds: Option<u64>,
     ) -> Response<Body> {
-        let Self { body, cache } = self;
+        let Self {
+            body,
+            cache,
+            content_type,
+            rev,
+        } = self;
         let is_known = matches_any(&headers, &body.etag);
         headers.clear();
         headers.insert(ETAG, body.etag.clone());
         headers.insert(CACHE_CONTROL, cache);
         headers.insert(VARY, VARIES);
-        headers.insert(REV, body.rev_text.clone());
+        if let Some(rev) = rev {
+            headers.insert(REV, rev);
+        }
         if let Some(seconds) = stale_seconds {
             headers.insert(STALE, seconds.into());
         }
@@ -64,7 +92,7 @@ impl Found {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             response
         } else {
-            headers.insert(CONTENT_TYPE, body.format.content_type());
+            headers.insert(CONTENT_TYPE, content_type);
             if let Some(encoding) = body.encoding.content_encoding() {
                 headers.insert(CONTENT_ENCODING, encoding);
             }
@@ -77,7 +105,7 @@ impl Found {
 
 /// Whether `If-None-Match` names a tag: a list of tags or `*`, compared weakly (RFC 9110,
 /// 13.1.2).
-fn matches_any(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+pub(crate) fn matches_any(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     let wanted = etag.as_bytes();
     headers.get_all(IF_NONE_MATCH).iter().any(|value| {
         let mut tags = value.as_bytes().split(|&byte| byte == b',');
@@ -109,24 +137,6 @@ pub(crate) fn method_not_allowed(allow: &'static str) -> Response<Body> {
     response
         .headers_mut()
         .insert(ALLOW, HeaderValue::from_static(allow));
-    response
-}
-
-/// The OpenAPI document.
-pub(crate) fn document(text: Bytes) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, Format::Json.content_type());
-    response.headers_mut().insert(CACHE_CONTROL, CHANGING);
-    response
-}
-
-/// A page for people.
-pub(crate) fn page(text: &'static str) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
-    response.headers_mut().insert(CONTENT_TYPE, HTML);
-    response.headers_mut().insert(CACHE_CONTROL, CHANGING);
     response
 }
 

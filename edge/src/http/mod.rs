@@ -6,21 +6,22 @@
 
 mod answer;
 mod lists;
-mod negotiate;
+pub(crate) mod negotiate;
 pub(crate) mod query;
 pub(crate) mod route;
+mod still;
 mod stream;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use parterre_gate::head;
+use tracing::{Instrument, Span};
 
 use parterre_domain::{EventId, Problem, Slug};
 
@@ -28,65 +29,56 @@ use crate::cell::Cell;
 use crate::context::Edge;
 use crate::cores::CoreUnavailable;
 use crate::metrics::RouteLabel;
-use crate::openapi;
 use crate::render::{BodyKey, Kind, Representation};
 pub(crate) use answer::REQUEST_ID;
+#[cfg(test)]
+pub(crate) use answer::matches_any;
 use answer::{CHANGING, Found, IMMUTABLE};
 pub(crate) use lists::Lists;
 use route::Route;
+pub(crate) use still::Still;
 pub(crate) use stream::Opens;
 
 /// The body of an answer.
 pub type Body = Full<Bytes>;
 
-const HOME: &str = "<!doctype html><title>Parterre</title><p>This is Parterre, where tickets \
-for events are sold. The programme is at <a href=\"/v1/events\">/v1/events</a>.</p>\n";
-
-/// Answers a request.
+/// Answers a request that came at `began`; says under which name to count it.
 pub async fn respond(
     edge: &Arc<Edge>,
     request: Request<Incoming>,
-    _peer: SocketAddr,
-) -> Response<Body> {
-    let began = Instant::now();
+    began: Instant,
+) -> (RouteLabel, Response<Body>) {
     let id = request_id();
     let (parts, body) = request.into_parts();
-    let (label, mut response) = dispatch(edge, parts, body, &id, began).await;
+    let route = Route::of(parts.uri.path());
+    let span = span(route, &parts.method, &id);
+    let answering = dispatch(edge, route, parts, body, &id, began);
+    let mut response = answering.instrument(span).await;
     response.headers_mut().insert(REQUEST_ID, id);
-    let status = response.status();
-    edge.metrics.answered(label, status, began.elapsed());
-    response
+    (route.map_or(RouteLabel::Unknown, Route::label), response)
 }
 
-/// An answer to a request that isn't looked at.
-pub(crate) fn refuse(edge: &Edge, problem: &Problem) -> Response<Body> {
+/// What a request's records in the log stand under, on its core by the same id. Reads
+/// from memory are the many and have nothing to tell.
+fn span(route: Option<Route>, method: &Method, id: &HeaderValue) -> Span {
+    let Some(route) = route.filter(|route| route.is_forwarded()) else {
+        return tracing::debug_span!("request", id = id.to_str().unwrap_or(""), %method);
+    };
+    let label = route.label().name();
+    tracing::info_span!("request", id = id.to_str().unwrap_or(""), %method, route = label)
+}
+
+/// A problem as the answer to a request whose path isn't looked at.
+pub(crate) fn refuse(problem: &Problem) -> Response<Body> {
     let mut response = answer::problem(problem);
     response.headers_mut().insert(REQUEST_ID, request_id());
-    let (label, status) = (RouteLabel::Unknown, response.status());
-    edge.metrics.answered(label, status, Duration::ZERO);
     response
 }
 
-/// An answer that no request's path decided: without a body, or with a problem for a
-/// status that is an error.
-pub fn bare(status: StatusCode, detail: &str) -> Response<Body> {
-    let slug = match status.as_u16() {
-        code if code < 400 => {
-            let mut response = Response::new(Body::default());
-            *response.status_mut() = status;
-            response.headers_mut().insert(REQUEST_ID, request_id());
-            return response;
-        }
-        405 => Slug::MethodNotAllowed,
-        503 => Slug::Busy,
-        500.. => Slug::Internal,
-        _ => Slug::Malformed,
-    };
-    let problem = Problem {
-        status: status.as_u16(),
-        ..slug.problem(detail)
-    };
-    let mut response = answer::problem(&problem);
+/// An answer without a body that no request's path decided.
+pub(crate) fn bare(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = status;
     response.headers_mut().insert(REQUEST_ID, request_id());
     response
 }
@@ -105,24 +97,24 @@ fn request_id() -> HeaderValue {
 
 async fn dispatch(
     edge: &Arc<Edge>,
+    route: Option<Route>,
     parts: Parts,
     body: Incoming,
     id: &HeaderValue,
     began: Instant,
-) -> (RouteLabel, Response<Body>) {
+) -> Response<Body> {
     if let Err(problem) = head::check(&parts.uri, &parts.headers) {
-        return (RouteLabel::Unknown, answer::problem(&problem));
+        return answer::problem(&problem);
     }
-    let Some(route) = Route::of(parts.uri.path()) else {
-        let problem = Slug::NotFound.problem("there is no such path");
-        return (RouteLabel::Unknown, answer::problem(&problem));
+    let Some(route) = route else {
+        return answer::problem(&Slug::NotFound.problem("there is no such path"));
     };
     if !route.takes(&parts.method) {
-        return (route.label(), answer::method_not_allowed(route.allow()));
+        return answer::method_not_allowed(route.allow());
     }
-    let response = match route {
-        Route::Home => answer::page(HOME),
-        Route::Document => answer::document(openapi::DOCUMENT.clone()),
+    match route {
+        Route::Home => still(&edge.home, edge, parts.headers),
+        Route::Document => still(&edge.document, edge, parts.headers),
         Route::Live => answer::method_not_allowed(route.allow()),
         Route::Stream(event) => stream::open(edge, event, &parts)
             .await
@@ -140,20 +132,44 @@ async fn dispatch(
             }
             Err(problem) => answer::problem(&problem),
         },
-        Route::Reserve(event) => {
-            let forwarded = edge.forwarder.reserve(edge, event, parts, body, id).await;
-            forwarded.unwrap_or_else(|problem| answer::problem(&problem))
-        }
-        Route::Reservation(_)
+        Route::Reserve(_)
+        | Route::Reservation(_)
         | Route::Checkout(_)
         | Route::Webhook
         | Route::SandboxPage
         | Route::SandboxButton => {
-            let forwarded = edge.forwarder.forward(parts, body, id).await;
+            let forwarded = forward(edge, route, parts, body, id).await;
             forwarded.unwrap_or_else(|problem| answer::problem(&problem))
         }
-    };
-    (route.label(), response)
+    }
+}
+
+fn still(still: &Still, edge: &Edge, headers: HeaderMap) -> Response<Body> {
+    let encoding = negotiate::of(&headers).encoding;
+    still
+        .found(encoding, &edge.metrics)
+        .into_response(headers, None)
+}
+
+/// What a core answers. What a provider puts into a query is between it and the core.
+async fn forward(
+    edge: &Edge,
+    route: Route,
+    parts: Parts,
+    body: Incoming,
+    id: &HeaderValue,
+) -> Result<Response<Body>, Problem> {
+    match route {
+        Route::Reserve(event) => {
+            query::none(parts.uri.query())?;
+            edge.forwarder.reserve(edge, event, parts, body, id).await
+        }
+        Route::Reservation(_) | Route::Checkout(_) => {
+            query::none(parts.uri.query())?;
+            edge.forwarder.forward(parts, body, id).await
+        }
+        _ => edge.forwarder.forward(parts, body, id).await,
+    }
 }
 
 async fn read(
@@ -183,8 +199,12 @@ async fn read(
         kind,
         representation,
     };
-    let body = cell.body(key, &edge.renderer).await;
-    Ok(Found { body, cache })
+    let found = Found::of(cell.body(key, &edge.renderer).await, cache);
+    Ok(match kind {
+        // Made once, and as true now as then.
+        Kind::Layout => found.at(cell.rev()),
+        Kind::Detail | Kind::Availability => found,
+    })
 }
 
 async fn read_events(
@@ -196,10 +216,8 @@ async fn read_events(
     if !edge.catalog.is_loaded() {
         return Err(unavailable(CoreUnavailable));
     }
-    Ok(Found {
-        body: edge.lists.events(edge, wish, representation).await,
-        cache: CHANGING,
-    })
+    let body = edge.lists.events(edge, wish, representation).await;
+    Ok(Found::of(body, CHANGING))
 }
 
 fn read_keys(
@@ -211,8 +229,7 @@ fn read_keys(
     let bodies = edge.keys.load_full();
     let bodies = bodies.ok_or_else(|| unavailable(CoreUnavailable))?;
     let body = Arc::clone(&bodies[representation.format as usize]);
-    let cache = CHANGING;
-    Ok(Found { body, cache })
+    Ok(Found::of(body, CHANGING))
 }
 
 async fn read_tickets(
@@ -223,10 +240,8 @@ async fn read_tickets(
 ) -> Result<Found, Problem> {
     let wish = query::tickets(query)?;
     let view = find(edge, event).await?.view();
-    Ok(Found {
-        body: edge.lists.tickets(edge, view, wish, representation).await,
-        cache: CHANGING,
-    })
+    let body = edge.lists.tickets(edge, view, wish, representation).await;
+    Ok(Found::of(body, CHANGING))
 }
 
 async fn read_similar(
@@ -240,10 +255,8 @@ async fn read_similar(
         // Says whether there is none, or this edge can't know.
         find(edge, event).await?;
     }
-    Ok(Found {
-        body: edge.lists.similar(edge, event, most, representation).await,
-        cache: CHANGING,
-    })
+    let body = edge.lists.similar(edge, event, most, representation).await;
+    Ok(Found::of(body, CHANGING))
 }
 
 async fn find(edge: &Edge, event: EventId) -> Result<Arc<Cell>, Problem> {

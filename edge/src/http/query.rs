@@ -1,7 +1,12 @@
 //! Query strings, read strictly: what isn't known is refused by name, so that a misspelt
 //! filter never looks like an answer.
+//!
+//! What can't be read is malformed; what can be read and breaks a bound is invalid, and
+//! then every such parameter is named.
 
-use parterre_domain::{Problem, Slug, TicketId, TicketState, Timestamp, limits};
+use parterre_domain::{
+    FieldError, Problem, Refusal, Slug, TicketId, TicketState, Timestamp, limits,
+};
 
 use crate::search::{Wish, fold};
 
@@ -34,31 +39,33 @@ pub(crate) fn events(query: Option<&str>) -> Result<Wish, Problem> {
         limit: limits::DEFAULT_EVENTS_PER_PAGE,
         ..Wish::default()
     };
+    let mut bounds = Bounds::default();
     for (name, value) in pairs(query)? {
         match name.as_str() {
-            "category" => wish.category = Some(fold(&short(&name, &value)?)),
-            "city" => wish.city = Some(fold(&short(&name, &value)?)),
+            "category" => wish.category = Some(fold(bounds.short(&name, &value))),
+            "city" => wish.city = Some(fold(bounds.short(&name, &value))),
             "from" => wish.from = Some(time(&name, &value)?),
             "to" => wish.to = Some(time(&name, &value)?),
-            "q" => wish.search_for(&short(&name, &value)?),
-            "limit" => wish.limit = limit(&value, limits::EVENTS_PER_PAGE)?,
+            "q" => wish.search_for(bounds.short(&name, &value)),
+            "limit" => wish.limit = bounds.limit(&value, limits::EVENTS_PER_PAGE)?,
             "cursor" => wish.after = Some(value.parse().map_err(|_| bad_cursor())?),
             _ => return Err(unknown(&name)),
         }
     }
-    Ok(wish)
+    bounds.kept(wish)
 }
 
 /// How many events like one are wanted.
 pub(crate) fn similar(query: Option<&str>) -> Result<usize, Problem> {
     let mut wanted = limits::DEFAULT_EVENTS_PER_PAGE;
+    let mut bounds = Bounds::default();
     for (name, value) in pairs(query)? {
         match name.as_str() {
-            "limit" => wanted = limit(&value, limits::EVENTS_PER_PAGE)?,
+            "limit" => wanted = bounds.limit(&value, limits::EVENTS_PER_PAGE)?,
             _ => return Err(unknown(&name)),
         }
     }
-    Ok(wanted)
+    bounds.kept(wanted)
 }
 
 /// A wish for a list of tickets.
@@ -70,17 +77,59 @@ pub(crate) fn tickets(query: Option<&str>) -> Result<TicketWish, Problem> {
         limit: limits::DEFAULT_TICKETS_PER_PAGE,
         start: TicketId(0),
     };
+    let mut bounds = Bounds::default();
     for (name, value) in pairs(query)? {
         match name.as_str() {
             "state" => wish.state = Some(state(&value)?),
-            "section" => wish.section = Some(short(&name, &value)?),
-            "tier" => wish.tier = Some(short(&name, &value)?),
-            "limit" => wish.limit = limit(&value, limits::TICKETS_PER_PAGE)?,
+            "section" => wish.section = Some(bounds.short(&name, &value).to_owned()),
+            "tier" => wish.tier = Some(bounds.short(&name, &value).to_owned()),
+            "limit" => wish.limit = bounds.limit(&value, limits::TICKETS_PER_PAGE)?,
             "cursor" => wish.start = ticket_cursor(&value)?,
             _ => return Err(unknown(&name)),
         }
     }
-    Ok(wish)
+    bounds.kept(wish)
+}
+
+/// The bounds that a query breaks.
+#[derive(Default)]
+struct Bounds {
+    broken: Vec<FieldError>,
+}
+
+impl Bounds {
+    /// A text, if it is short enough.
+    fn short<'a>(&mut self, name: &str, value: &'a str) -> &'a str {
+        if value.chars().count() > limits::NAME_CHARS {
+            let reason = format!("must be at most {} characters", limits::NAME_CHARS);
+            self.broken.push(FieldError::new(name, reason));
+        }
+        value
+    }
+
+    /// Items in a page, if it is a number.
+    fn limit(&mut self, value: &str, most: usize) -> Result<usize, Problem> {
+        let digits = value.strip_prefix('-').unwrap_or(value);
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(malformed("limit", "must be a whole number"));
+        }
+        // One that no integer holds is out of bounds as well.
+        let limit = value.parse().unwrap_or(0);
+        if !(1..=most).contains(&limit) {
+            let reason = format!("must be 1 to {most}");
+            self.broken.push(FieldError::new("limit", reason));
+        }
+        Ok(limit)
+    }
+
+    /// What was read, if no bound is broken.
+    fn kept<T>(self, read: T) -> Result<T, Problem> {
+        if self.broken.is_empty() {
+            Ok(read)
+        } else {
+            Err(Problem::from(&Refusal::Invalid(self.broken)))
+        }
+    }
 }
 
 /// Names and values, decoded; no name twice.
@@ -122,26 +171,10 @@ fn hex(digit: u8) -> Option<u8> {
         .and_then(|value| u8::try_from(value).ok())
 }
 
-fn short(name: &str, value: &str) -> Result<String, Problem> {
-    if value.chars().count() > limits::NAME_CHARS {
-        let reason = format!("is longer than {} characters", limits::NAME_CHARS);
-        return Err(malformed(name, &reason));
-    }
-    Ok(value.to_owned())
-}
-
 fn time(name: &str, value: &str) -> Result<Timestamp, Problem> {
     value
         .parse()
         .map_err(|_| malformed(name, "must be a time such as 2026-12-31T19:00:00.000Z"))
-}
-
-fn limit(value: &str, most: usize) -> Result<usize, Problem> {
-    let limit = value
-        .parse()
-        .ok()
-        .filter(|limit| (1..=most).contains(limit));
-    limit.ok_or_else(|| malformed("limit", &format!("must be a number from 1 to {most}")))
 }
 
 fn state(value: &str) -> Result<TicketState, Problem> {
@@ -202,20 +235,57 @@ mod tests {
         };
         check("citty=Berlin", "citty");
         check("city=Berlin&city=Bonn", "city");
-        check("limit=0", "limit");
-        check("limit=101", "limit");
-        check("limit=-1", "limit");
         check("limit=ten", "limit");
+        check("limit=", "limit");
+        check("limit=+1", "limit");
+        check("limit=1.0", "limit");
         check("from=yesterday", "from");
         check("to=", "to");
         check("cursor=7", "cursor");
         check("q=%zz", "%zz");
         check("q=%ff", "%ff");
         check("q=%f", "%f");
-        check(&format!("q={}", "a".repeat(201)), "q");
+        check("limit=0&citty=Berlin", "citty");
         assert!(none(Some("x=1")).is_err());
         assert!(none(Some("")).is_ok());
         assert!(none(None).is_ok());
+    }
+
+    #[test]
+    fn every_bound_that_is_broken_is_named() {
+        let long = "a".repeat(limits::NAME_CHARS + 1);
+        let named = |outcome: Result<(), Problem>, query: &str| -> Vec<String> {
+            let problem = outcome.expect_err(query);
+            assert_eq!(
+                (problem.status, problem.slug()),
+                (422, "invalid"),
+                "{query}"
+            );
+            let errors = problem.errors.expect("each is named").into_iter();
+            errors.map(|error| error.field).collect()
+        };
+        let check = |query: &str, fields: &[&str]| {
+            let outcome = events(Some(query)).map(drop);
+            assert_eq!(named(outcome, query), fields, "{query}");
+        };
+        check("limit=0", &["limit"]);
+        check("limit=101", &["limit"]);
+        check("limit=-1", &["limit"]);
+        check("limit=99999999999999999999999", &["limit"]);
+        check(&format!("q={long}&city=x&limit=0"), &["q", "limit"]);
+        check(
+            &format!("city={long}&category={long}"),
+            &["city", "category"],
+        );
+        let check = |query: &str, fields: &[&str]| {
+            let outcome = tickets(Some(query)).map(drop);
+            assert_eq!(named(outcome, query), fields, "{query}");
+        };
+        check("limit=1001", &["limit"]);
+        check(&format!("tier={long}&section={long}"), &["tier", "section"]);
+        assert_eq!(named(similar(Some("limit=0")).map(drop), ""), ["limit"]);
+        assert!(events(Some(&format!("q={}", &long[1..]))).is_ok());
+        assert!(tickets(Some("limit=1000")).is_ok());
     }
 
     #[test]

@@ -125,6 +125,29 @@ impl Route {
             .any(|taken| taken == method.as_str())
     }
 
+    /// Whether a core answers it.
+    pub(crate) fn is_forwarded(self) -> bool {
+        match self {
+            Self::Reserve(_)
+            | Self::Reservation(_)
+            | Self::Checkout(_)
+            | Self::Webhook
+            | Self::SandboxPage
+            | Self::SandboxButton => true,
+            Self::Home
+            | Self::Document
+            | Self::Keys
+            | Self::Events
+            | Self::Event(_)
+            | Self::Layout(_)
+            | Self::Availability(_)
+            | Self::Tickets(_)
+            | Self::Similar(_)
+            | Self::Stream(_)
+            | Self::Live => false,
+        }
+    }
+
     /// Under which name requests are counted.
     pub(crate) fn label(self) -> RouteLabel {
         match self {
@@ -137,14 +160,13 @@ impl Route {
             Self::Availability(_) => RouteLabel::Availability,
             Self::Tickets(_) => RouteLabel::Tickets,
             Self::Similar(_) => RouteLabel::Similar,
-            Self::Reserve(_)
-            | Self::Reservation(_)
-            | Self::Checkout(_)
-            | Self::Webhook
-            | Self::SandboxPage
-            | Self::SandboxButton => RouteLabel::Forwarded,
+            Self::Reserve(_) => RouteLabel::Reserve,
+            Self::Reservation(_) => RouteLabel::Reservation,
+            Self::Checkout(_) => RouteLabel::Checkout,
+            Self::Webhook => RouteLabel::Webhook,
+            Self::SandboxPage | Self::SandboxButton => RouteLabel::Sandbox,
             Self::Stream(_) => RouteLabel::Stream,
-            Self::Live => RouteLabel::Unknown,
+            Self::Live => RouteLabel::Live,
         }
     }
 }

@@ -27,8 +27,9 @@ use crate::slab::ConnectionId;
 
 /// What the driver needs of the edge around it.
 pub(crate) trait Surroundings: World + Clone + 'static {
-    /// Loads an event's cell and keeps it in memory while the answer is held.
-    fn load(&self, event: EventId) -> impl Future<Output = Result<Self::Cell, (Slug, String)>>;
+    /// Loads an event's cell and keeps it in memory while the answer is held; or why it
+    /// can't be.
+    fn load(&self, event: EventId) -> impl Future<Output = Result<Self::Cell, Slug>>;
     /// Ends when events have changed since [`Self::take_changed`].
     fn wait_changed(&self) -> impl Future<Output = ()>;
     /// The events that have changed since the last time.
@@ -205,7 +206,7 @@ impl<W: Surroundings> Live<W> {
                     let live = Rc::clone(self);
                     spawn_local(async move {
                         let outcome = live.world.load(event).await;
-                        live.hub.borrow_mut().loaded(event, outcome);
+                        live.hub.borrow_mut().loaded(event, outcome, Instant::now());
                         live.wake.notify_one();
                     });
                 }

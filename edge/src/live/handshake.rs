@@ -1,7 +1,8 @@
 //! The opening handshake (RFC 6455, section 4.2), as a pure function of the request.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, StatusCode, Version};
+use http::{Method, Version};
+use parterre_domain::{Problem, Slug};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::message::Subprotocol;
@@ -25,19 +26,13 @@ pub(crate) enum NoHandshake {
 }
 
 impl NoHandshake {
-    /// What the problem's `detail` says.
-    pub(crate) fn detail(self) -> &'static str {
+    /// What to answer.
+    pub(crate) fn problem(self) -> Problem {
         match self {
-            Self::UpgradeRequired => "connect with a WebSocket, version 13",
-            Self::Malformed(detail) => detail,
-        }
-    }
-
-    /// The status of the answer.
-    pub(crate) fn status(self) -> StatusCode {
-        match self {
-            Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
-            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::UpgradeRequired => {
+                Slug::UpgradeRequired.problem("connect with a WebSocket, version 13")
+            }
+            Self::Malformed(detail) => Slug::Malformed.problem(detail),
         }
     }
 
@@ -200,7 +195,7 @@ mod tests {
         ];
         for (name, value, status) in rows {
             let refused = handshake(&[(name, value)]).unwrap_err();
-            assert_eq!(refused.status(), status, "{name}: {value}");
+            assert_eq!(refused.problem().status, status, "{name}: {value}");
         }
     }
 }

@@ -4,6 +4,8 @@
 //!
 //! No socket and no clock. The hub feeds it and asks [`Session::next`].
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 
 use parterre_domain::wire::live::{CloseCode, ToClient};
@@ -77,12 +79,21 @@ enum Closing {
     Said,
 }
 
+/// Something that a client is told can't be done.
+#[derive(Debug)]
+enum Complaint {
+    /// A message that can't be read.
+    Strike(String),
+    /// A subscription that ended before it began, or because the event is no more.
+    Refused(EventId, Slug),
+}
+
 /// One connection.
 pub(crate) struct Session {
     subprotocol: Subprotocol,
     pub(crate) subscriptions: Vec<Subscription>,
     counts: CountsMark,
-    errors: Vec<(Slug, String)>,
+    complaints: VecDeque<Complaint>,
     pong: Option<Bytes>,
     knows_stale: bool,
     owes_heartbeat: bool,
@@ -112,7 +123,7 @@ impl Session {
             subprotocol,
             subscriptions: Vec::new(),
             counts: CountsMark::Off,
-            errors: Vec::new(),
+            complaints: VecDeque::new(),
             pong: None,
             knows_stale: false,
             owes_heartbeat: false,
@@ -155,16 +166,23 @@ impl Session {
         self.strikes = self.strikes.saturating_add(1);
         if self.strikes > limits::LIVE_STRIKES {
             self.close(CloseCode::Abuse as u16);
-        } else {
-            self.error(Slug::Malformed, detail);
+            return;
+        }
+        let is_strike = |complaint: &&Complaint| matches!(complaint, Complaint::Strike(_));
+        // What doesn't fit is dropped: the client isn't reading.
+        if self.complaints.iter().filter(is_strike).count() < limits::LIVE_ERRORS {
+            self.complaints.push_back(Complaint::Strike(detail));
         }
     }
 
-    /// Says that something can't be done. What doesn't fit is dropped: the client isn't
-    /// reading.
-    pub(crate) fn error(&mut self, slug: Slug, detail: String) {
-        if self.errors.len() < limits::LIVE_ERRORS {
-            self.errors.push((slug, detail));
+    /// Owes the word that there is no subscription to an event. Each is said, or the
+    /// client would wait for the event without end.
+    pub(crate) fn refuse(&mut self, event: EventId, slug: Slug) {
+        if self.complaints.len() < limits::LIVE_REFUSALS {
+            self.complaints.push_back(Complaint::Refused(event, slug));
+        } else {
+            // It goes on asking and doesn't read.
+            self.close(CloseCode::Abuse as u16);
         }
     }
 
@@ -287,12 +305,12 @@ impl Session {
     }
 
     fn next_error(&mut self) -> Option<Say> {
-        if self.errors.is_empty() {
-            return None;
-        }
-        let (slug, detail) = self.errors.remove(0);
-        if self.errors.is_empty() {
-            self.errors = Vec::new();
+        let (slug, detail) = match self.complaints.pop_front()? {
+            Complaint::Strike(detail) => (Slug::Malformed, detail),
+            Complaint::Refused(event, slug) => (slug, why_refused(event, slug)),
+        };
+        if self.complaints.is_empty() {
+            self.complaints = VecDeque::new();
         }
         let code = slug.parts().1.to_owned();
         Some(Say::Message(ToClient::Error { code, detail }))
@@ -356,5 +374,16 @@ impl Subscription {
     fn resume(&mut self, event: EventId, since: Rev) -> Say {
         self.mark = Mark::At(since);
         Say::Message(ToClient::Resumed { event, rev: since })
+    }
+}
+
+fn why_refused(event: EventId, slug: Slug) -> String {
+    let most = limits::SUBSCRIPTIONS_PER_CONNECTION;
+    match slug {
+        Slug::NotFound => format!("there is no event {event}"),
+        Slug::Invalid => format!(
+            "a connection takes {most} subscriptions; unsubscribe from one before subscribing to {event}"
+        ),
+        slug => format!("{} about event {event}", slug.parts().2),
     }
 }

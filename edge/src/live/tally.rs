@@ -15,6 +15,8 @@ pub(crate) struct Tally {
     /// Times that a client couldn't take what a round had for it, and got it merged
     /// into a later frame.
     pub(crate) merged: u64,
+    /// Snapshots in the place of deltas.
+    pub(crate) skipped: u64,
     /// Subscriptions whose `since` was honoured.
     pub(crate) resumed: u64,
     /// Connections closed because their client read too slowly.
@@ -33,6 +35,7 @@ impl LiveMetrics {
             (&self.deltas, tally.deltas),
             (&self.snapshots, tally.snapshots),
             (&self.merged, tally.merged),
+            (&self.skipped, tally.skipped),
             (&self.resumed, tally.resumed),
             (&self.slow_closes, tally.slow_closes),
             (&self.abuse_closes, tally.abuse_closes),

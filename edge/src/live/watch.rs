@@ -19,6 +19,8 @@ use crate::slab::ConnectionId;
 pub(crate) trait Source {
     /// The rev of the newest commit that touched the event.
     fn rev(&self) -> Rev;
+    /// Whether there is no such event any more.
+    fn is_gone(&self) -> bool;
     /// What a client that stands at `since` lacks.
     fn catch_up(&self, since: Rev) -> CatchUp;
     /// All of it, at one rev.
@@ -43,6 +45,8 @@ pub(crate) struct Frame {
     pub(crate) rev: Rev,
     /// Whether it is a snapshot.
     pub(crate) is_snapshot: bool,
+    /// Whether it stands in the place of deltas.
+    pub(crate) skips_deltas: bool,
     /// Whether the event's detail must be told with it.
     pub(crate) with_detail: bool,
 }
@@ -85,6 +89,11 @@ impl<S: Source> Watch<S> {
     /// Whether the cell is there.
     pub(crate) fn is_loaded(&self) -> bool {
         self.source.is_some()
+    }
+
+    /// Whether the event is no more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.source.as_ref().is_some_and(S::is_gone)
     }
 
     /// Takes the cell in.
@@ -145,6 +154,7 @@ impl<S: Source> Watch<S> {
                     Some(self.encode_shorter(source, subprotocol, mark, &delta))
                 }
                 CatchUp::Snapshot => Some(Frame {
+                    skips_deltas: true,
                     with_detail: true,
                     ..self.snapshot(subprotocol)?
                 }),
@@ -174,6 +184,7 @@ impl<S: Source> Watch<S> {
             bytes: subprotocol.encode(&message),
             rev,
             is_snapshot: true,
+            skips_deltas: false,
             with_detail: false,
         }
     }
@@ -186,6 +197,7 @@ impl<S: Source> Watch<S> {
             bytes: subprotocol.encode(&ToClient::Event { event, detail }),
             rev,
             is_snapshot: false,
+            skips_deltas: false,
             with_detail: false,
         }
     }
@@ -210,6 +222,7 @@ impl<S: Source> Watch<S> {
         let tickets = usize::try_from(delta.counts.total).unwrap_or(usize::MAX);
         if bytes.len() > tickets.saturating_add(SNAPSHOT_OVERHEAD_BYTES) {
             return Frame {
+                skips_deltas: true,
                 with_detail: delta.record_changed,
                 ..self.encode_snapshot(source, subprotocol)
             };
@@ -218,6 +231,7 @@ impl<S: Source> Watch<S> {
             bytes,
             rev: delta.rev,
             is_snapshot: false,
+            skips_deltas: false,
             with_detail: delta.record_changed,
         }
     }

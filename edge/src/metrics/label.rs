@@ -1,6 +1,7 @@
 //! The labels of the edge's metrics.
 
 use crate::render::{Encoding, Format, Kind};
+use crate::shard::DoorClosed;
 
 /// What a request was for, as a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,14 +26,24 @@ pub enum RouteLabel {
     Similar,
     /// What changes of it, up to the answer's head.
     Stream,
-    /// A call that a core answers.
-    Forwarded,
+    /// The handshake of a live connection.
+    Live,
+    /// A new reservation.
+    Reserve,
+    /// A reservation, shown or released.
+    Reservation,
+    /// Its checkout.
+    Checkout,
+    /// A payment provider's call.
+    Webhook,
+    /// The sandbox provider's pages.
+    Sandbox,
     /// Nothing that there is.
     Unknown,
 }
 
 impl RouteLabel {
-    pub(super) const ALL: [(Self, &'static str); 12] = [
+    pub(super) const ALL: [(Self, &'static str); 17] = [
         (Self::Home, "home"),
         (Self::Document, "document"),
         (Self::Keys, "keys"),
@@ -43,9 +54,19 @@ impl RouteLabel {
         (Self::Tickets, "tickets"),
         (Self::Similar, "similar"),
         (Self::Stream, "stream"),
-        (Self::Forwarded, "forwarded"),
+        (Self::Live, "live"),
+        (Self::Reserve, "reserve"),
+        (Self::Reservation, "reservation"),
+        (Self::Checkout, "checkout"),
+        (Self::Webhook, "webhook"),
+        (Self::Sandbox, "sandbox"),
         (Self::Unknown, "unknown"),
     ];
+
+    /// As it is written.
+    pub(crate) fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
 }
 
 /// How a forwarded call ended, as a label.
@@ -57,6 +78,15 @@ pub(crate) enum ForwardOutcome {
     Unreached,
     /// A core may have done it and didn't answer.
     Unanswered,
+}
+
+/// Why a connection was closed at the door, as a label.
+pub(super) fn of_door(why: DoorClosed) -> &'static str {
+    match why {
+        DoorClosed::Full => "full",
+        DoorClosed::TooFast => "too-fast",
+        DoorClosed::TooMany => "too-many",
+    }
 }
 
 /// What a body says, as a label.

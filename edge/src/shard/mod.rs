@@ -6,6 +6,7 @@
 //! else to the site's `respond`, and ends connections that do nothing for too long: one
 //! look at all of them a second, instead of a timer for each request.
 
+mod door;
 mod listen;
 mod site;
 
@@ -23,6 +24,7 @@ use hyper::rt::Executor;
 use hyper::service::service_fn;
 use parterre_gate::admission::{Admission, Caller};
 use parterre_gate::conversation::{self, Arrival};
+use parterre_gate::head;
 use parterre_gate::progress::{Progress, Watch};
 use parterre_gate::tls::Tls;
 use tokio::net::{TcpListener, TcpStream};
@@ -33,8 +35,10 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use parterre_domain::{Problem, Slug, limits};
 
 use crate::cors::Cors;
+use crate::http::query;
 use crate::live::{self, Live, Surroundings};
 
+pub(crate) use self::door::DoorClosed;
 pub use self::listen::bind;
 pub use self::site::serve;
 
@@ -59,10 +63,15 @@ pub(crate) trait Site: 'static {
     fn cors(&self) -> &Cors;
     /// What is spoken beneath HTTP, if anything.
     fn tls(&self) -> Option<&Tls>;
-    /// An answer to a request that isn't looked at.
+    /// An answer with a problem as its body.
     fn refuse(&self, problem: &Problem) -> Response<Self::Body>;
-    /// An answer without a body, or with a problem as its body.
-    fn bare(&self, status: StatusCode, detail: &str) -> Response<Self::Body>;
+    /// An answer without a body.
+    fn bare(&self, status: StatusCode) -> Response<Self::Body>;
+    /// Counts an answer that [`Self::respond`] hasn't given, to a request for this path;
+    /// of a request that can't be read the path is empty.
+    fn answered(&self, path: &str, status: StatusCode, took: Duration);
+    /// Counts a connection that was closed at the door.
+    fn turned_away(&self, why: DoorClosed);
 }
 
 /// In the extensions of an answer: its body goes on for as long as the client listens,
@@ -70,10 +79,15 @@ pub(crate) trait Site: 'static {
 #[derive(Clone, Copy, Debug)]
 pub struct LongLived;
 
+/// Why a live connection is refused.
+fn no_room() -> Problem {
+    Slug::Busy
+        .problem("this edge has no room for another live connection")
+        .retry_after(limits::NO_ROOM_SECONDS)
+}
+
 /// The path that becomes a WebSocket.
 const LIVE_PATH: &str = "/v1/live";
-/// Why a live connection is refused.
-const NO_ROOM: &str = "this edge has no room for another live connection";
 
 /// Serves on every listener, a thread each, until `stop` turns true; then stops
 /// accepting, finishes what is in flight, closes live connections, and ends within
@@ -175,7 +189,7 @@ impl<S: Site> Shard<S> {
         let outcome = timeout(drain, finish).await;
         sweep.abort();
         outcome.unwrap_or_else(|_| {
-            let left = self.open.get() + self.site.live().len();
+            let left = self.len();
             tracing::warn!(left, "connections didn't end in time");
             Ok(())
         })
@@ -205,17 +219,10 @@ impl<S: Site> Shard<S> {
     /// client has too many or opens them too fast: an answer would cost more than a client
     /// that floods us is worth.
     fn admit(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr) {
-        if self.open.get() + self.site.live().len() >= limits::CONNECTIONS_PER_SHARD {
-            return;
-        }
         let now = Instant::now();
-        let admission = self.site.admission();
-        let caller = admission.peer(peer.ip());
-        if admission.count(caller, now).is_err() {
-            return;
-        }
-        let Some(place) = admission.place(caller) else {
-            return;
+        let place = match door::place(self.len(), self.site.admission(), peer, now) {
+            Ok(place) => place,
+            Err(why) => return self.site.turned_away(why),
         };
         let progress = Progress::new();
         let Ok(arrival) = Arrival::new(stream, place, Arc::clone(&progress)) else {
@@ -230,10 +237,16 @@ impl<S: Site> Shard<S> {
         });
     }
 
+    /// Connections of every kind.
+    fn len(&self) -> usize {
+        self.open.get() + self.site.live().len()
+    }
+
     /// Serves a connection's requests, and no more of them once told to stop.
     async fn serve(self: &Rc<Self>, arrival: Arrival, peer: SocketAddr, progress: Arc<Progress>) {
-        let service = service_fn(|request| {
-            let (shard, progress) = (Rc::clone(self), Arc::clone(&progress));
+        let of_service = Arc::clone(&progress);
+        let service = service_fn(move |request| {
+            let (shard, progress) = (Rc::clone(self), Arc::clone(&of_service));
             async move { Ok::<_, Infallible>(shard.answer(request, peer, &progress).await) }
         });
         let mut stop = self.stop.clone();
@@ -241,8 +254,10 @@ impl<S: Site> Shard<S> {
             // An error means that nobody is left who could say stop.
             drop(stop.wait_for(|&stop| stop).await);
         };
-        let tls = self.site.tls();
-        arrival.converse(tls, service, OnThisThread, stop).await;
+        (arrival.converse(self.site.tls(), service, OnThisThread, stop)).await;
+        if let Some(status) = progress.own_answer() {
+            self.site.answered("", status, Duration::ZERO);
+        }
     }
 
     async fn answer(
@@ -252,19 +267,24 @@ impl<S: Site> Shard<S> {
         progress: &Arc<Progress>,
     ) -> Response<S::Body> {
         let answering = progress.answering();
+        let began = Instant::now();
         let admission = self.site.admission();
         let caller = admission.author(peer.ip(), request.headers());
         let cors = self.site.cors();
         let allowed = cors.allowed(request.headers());
-        let mut response = match admission.count(caller, Instant::now()) {
-            Err(too_much) => self.slow_down(too_much.seconds()),
+        let mut response = match admission.count(caller, began) {
+            Err(too_much) => {
+                let response = self.slow_down(too_much.seconds());
+                self.counted(request.uri().path(), began, response)
+            }
             Ok(()) if cors.is_preflight(request.method(), request.headers()) => {
-                let mut response = self.site.bare(StatusCode::NO_CONTENT, "");
+                let mut response = self.site.bare(StatusCode::NO_CONTENT);
                 cors.mark_preflight(allowed.as_ref(), response.headers_mut());
-                response
+                self.counted(request.uri().path(), began, response)
             }
             Ok(()) if request.uri().path() == LIVE_PATH && request.method() == Method::GET => {
-                self.upgrade(request, caller)
+                let response = self.upgrade(request, caller);
+                self.counted(LIVE_PATH, began, response)
             }
             Ok(()) => self.site.respond(request, peer).await,
         };
@@ -276,6 +296,16 @@ impl<S: Site> Shard<S> {
         response
     }
 
+    fn counted(
+        &self,
+        path: &str,
+        began: Instant,
+        response: Response<S::Body>,
+    ) -> Response<S::Body> {
+        self.site.answered(path, response.status(), began.elapsed());
+        response
+    }
+
     fn slow_down(&self, seconds: u32) -> Response<S::Body> {
         let problem = Slug::SlowDown.problem("this address asks too much; wait, then ask less");
         self.site.refuse(&problem.retry_after(seconds))
@@ -283,17 +313,21 @@ impl<S: Site> Shard<S> {
 
     fn upgrade(&self, mut request: Request<Incoming>, caller: Caller) -> Response<S::Body> {
         let site = &self.site;
+        let sound = head::check(request.uri(), request.headers());
+        if let Err(problem) = sound.and_then(|()| query::none(request.uri().query())) {
+            return site.refuse(&problem);
+        }
         let read = live::handshake::read(request.method(), request.version(), request.headers());
         let handshake = match read {
             Ok(handshake) => handshake,
             Err(refusal) => {
-                let mut response = site.bare(refusal.status(), refusal.detail());
+                let mut response = site.refuse(&refusal.problem());
                 refusal.add_headers(response.headers_mut());
                 return response;
             }
         };
         if site.live().is_full() {
-            return site.bare(StatusCode::SERVICE_UNAVAILABLE, NO_ROOM);
+            return site.refuse(&no_room());
         }
         // The connection itself is its peer's, which may be a proxy of many clients.
         let Some(place) = site.admission().place(caller) else {
@@ -314,7 +348,7 @@ impl<S: Site> Shard<S> {
                 live.adopt(stream, handshake.subprotocol, &parts.read_buf);
             }
         });
-        let mut response = site.bare(StatusCode::SWITCHING_PROTOCOLS, "");
+        let mut response = site.bare(StatusCode::SWITCHING_PROTOCOLS);
         response.headers_mut().extend(handshake.headers);
         response
     }

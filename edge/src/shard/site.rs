@@ -15,17 +15,19 @@ use parterre_gate::tls::Tls;
 use tokio::sync::watch;
 
 use parterre_domain::wire::api::EventDetail;
-use parterre_domain::{Counts, EventId, Problem, Rev, Slug, Timestamp, limits};
+use parterre_domain::{Counts, EventId, Problem, Rev, Slug, Timestamp};
 
-use super::{LongLived, NO_ROOM, Site};
+use super::{DoorClosed, LongLived, Site, no_room};
 use crate::cell::CatchUp;
 use crate::cells::WatchedCell;
 use crate::clock;
 use crate::context::Edge;
+use crate::cores::CoreUnavailable;
 use crate::cors::Cors;
+use crate::http::route::Route;
 use crate::http::{Body, Opens, bare, refuse, respond};
 use crate::live::{EventStream, Live, Pace, Snapshot, Source, Surroundings, World};
-use crate::metrics::LiveMetrics;
+use crate::metrics::{LiveMetrics, RouteLabel};
 use crate::signals::ShardSignals;
 
 /// Serves an edge on every listener that [`super::bind`] made, a thread each, until `stop`
@@ -72,10 +74,7 @@ impl EdgeSite {
         opens: Opens,
     ) -> Response<Either<Body, EventStream<EdgeWorld>>> {
         if self.live.is_full() {
-            let full = Slug::Busy
-                .problem(NO_ROOM)
-                .retry_after(limits::NO_ROOM_SECONDS);
-            return refuse(&self.edge, &full).map(Either::Left);
+            return self.refuse(&no_room());
         }
         response.extensions_mut().insert(LongLived);
         response.map(|_| Either::Right(self.live.stream(opens.event, opens.since)))
@@ -90,12 +89,16 @@ impl Site for EdgeSite {
         &self.live
     }
 
-    async fn respond(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Self::Body> {
-        let mut response = respond(&self.edge, request, peer).await;
-        match response.extensions_mut().remove::<Opens>() {
+    async fn respond(&self, request: Request<Incoming>, _: SocketAddr) -> Response<Self::Body> {
+        let began = Instant::now();
+        let (label, mut response) = respond(&self.edge, request, began).await;
+        let response = match response.extensions_mut().remove::<Opens>() {
             None => response.map(Either::Left),
             Some(opens) => self.stream(response, opens),
-        }
+        };
+        let (status, took) = (response.status(), began.elapsed());
+        self.edge.metrics.answered(label, status, took);
+        response
     }
 
     fn admission(&self) -> &Admission {
@@ -111,11 +114,20 @@ impl Site for EdgeSite {
     }
 
     fn refuse(&self, problem: &Problem) -> Response<Self::Body> {
-        refuse(&self.edge, problem).map(Either::Left)
+        refuse(problem).map(Either::Left)
     }
 
-    fn bare(&self, status: StatusCode, detail: &str) -> Response<Self::Body> {
-        bare(status, detail).map(Either::Left)
+    fn bare(&self, status: StatusCode) -> Response<Self::Body> {
+        bare(status).map(Either::Left)
+    }
+
+    fn answered(&self, path: &str, status: StatusCode, took: Duration) {
+        let label = Route::of(path).map_or(RouteLabel::Unknown, Route::label);
+        self.edge.metrics.answered(label, status, took);
+    }
+
+    fn turned_away(&self, why: DoorClosed) {
+        self.edge.metrics.turned_away(why);
     }
 }
 
@@ -145,11 +157,11 @@ impl World for EdgeWorld {
 }
 
 impl Surroundings for EdgeWorld {
-    async fn load(&self, event: EventId) -> Result<WatchedCell, (Slug, String)> {
+    async fn load(&self, event: EventId) -> Result<WatchedCell, Slug> {
         match self.edge.cells.watch(event).await {
             Ok(Some(cell)) => Ok(cell),
-            Ok(None) => Err((Slug::NotFound, format!("there is no event {event}"))),
-            Err(unavailable) => Err((Slug::CoreUnavailable, unavailable.to_string())),
+            Ok(None) => Err(Slug::NotFound),
+            Err(CoreUnavailable) => Err(Slug::CoreUnavailable),
         }
     }
 
@@ -174,6 +186,10 @@ impl Surroundings for EdgeWorld {
 impl Source for WatchedCell {
     fn rev(&self) -> Rev {
         (**self).rev()
+    }
+
+    fn is_gone(&self) -> bool {
+        (**self).is_gone()
     }
 
     fn catch_up(&self, since: Rev) -> CatchUp {

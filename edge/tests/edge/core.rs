@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use parterre_domain::{
     CountsChange, EventChange, EventId, EventRecord, LayoutChunk, Life, LogRecord, NewTicket,
-    Position, Rev, SalePhase, States, TicketId, TicketState, Timestamp,
+    Position, Rev, SalePhase, Slug, States, TicketId, TicketState, Timestamp,
 };
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -32,8 +32,8 @@ pub(crate) struct Core {
 pub(crate) enum Manner {
     /// 201, with what it was sent as the body.
     Echo,
-    /// 503 `busy`.
-    Busy,
+    /// With a problem of this kind.
+    Refuse(Slug),
     /// Not at all: it ends the connection.
     Silent,
 }
@@ -78,6 +78,9 @@ pub(crate) struct Forwarded {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
+
+/// Hours from the year 2100 at which an event is long over.
+const LONG_OVER: i64 = -1_000_000;
 
 /// The event with this number.
 pub(crate) fn id(number: u32) -> EventId {
@@ -163,6 +166,29 @@ impl Core {
 
     pub(crate) fn origin(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Publishes an event that is long over, so that no edge loads it by itself, and of
+    /// whose tickets so many, the first ones, were withdrawn while it was a draft.
+    pub(crate) fn publish_with_withdrawn(&self, number: u32, tickets: u32, withdrawn: u32) {
+        let record = record(number, LONG_OVER, tickets);
+        let mut change = EventChange::new(record.id);
+        change.record = Some(Box::new(record.clone()));
+        change.withdrawn_before = withdrawn;
+        let mut states = States::all_free(tickets);
+        for ticket in 0..withdrawn {
+            states.set(TicketId(ticket), TicketState::Withdrawn);
+        }
+        self.commits(|state, rev| {
+            let event = Event {
+                states,
+                layout: layout(tickets),
+                record,
+                rev,
+            };
+            state.events.insert(event.record.id, event);
+            change
+        });
     }
 
     /// Publishes an event that begins so many hours from the year 2100, or before it.

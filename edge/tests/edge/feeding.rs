@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use http::StatusCode;
 use parterre_domain::TicketState::{Pending, Sold};
 use parterre_edge::cell::CatchUp;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::core::{Core, id};
 use crate::stage::{Client, Edge, config, until};
@@ -128,19 +129,47 @@ async fn after_a_restore_from_a_backup_the_edge_has_what_the_core_has() {
     edge.stop().await;
 }
 
-/// Waits until a live client is told something.
-async fn told(client: &mut Client, op: &str) {
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_a_restore_has_lost_is_gone_also_for_who_watches_it() {
+    let mut core = Core::start().await;
+    core.publish(1, 1, 100);
+    core.publish(2, 1, 100);
+    let edge = Edge::behind(&core).await;
+    edge.agrees(&core, 1).await;
+    let mut client = edge.live().await;
+    let subscribe = format!(r#"{{"op": "subscribe", "event": "{}"}}"#, id(1));
+    client.send(Message::text(subscribe)).await.unwrap();
+    told(&mut client, "snapshot").await;
+    core.restore(|state| drop(state.events.remove(&id(1))));
+    core.cut_off().await;
+    let error = told(&mut client, "error").await;
+    assert_eq!(error["code"], "not-found");
+    let path = format!("/v1/events/{}/availability", id(1));
+    assert_eq!(edge.get(&path).await.status(), 404);
+    // The last watcher has left, and that brings nothing back.
+    drop(client);
+    until("the client is noticed to be gone", async || {
+        edge.metric("parterre_edge_live_connections") == 0.0
+    })
+    .await;
+    assert_eq!(edge.get(&path).await.status(), 404);
+    edge.agrees(&core, 2).await;
+    edge.stop().await;
+}
+
+/// Waits until a live client is told something, and gives it.
+async fn told(client: &mut Client, op: &str) -> serde_json::Value {
     let telling = async {
         loop {
             let message = client.next().await.unwrap().unwrap().into_text().unwrap();
             let message: serde_json::Value = serde_json::from_str(&message).unwrap();
             if message["op"] == op {
-                return;
+                return message;
             }
         }
     };
     let told = tokio::time::timeout(Duration::from_secs(20), telling).await;
-    assert!(told.is_ok(), "the client was never told {op}");
+    told.unwrap_or_else(|_| panic!("the client was never told {op}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]

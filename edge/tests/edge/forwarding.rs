@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use http::{Method, Response};
 use http_body_util::Full;
+use parterre_domain::Slug;
 use parterre_domain::TicketState::{Pending, Sold};
 
 use crate::core::{Core, Forwarded, Manner, id};
@@ -217,7 +218,7 @@ async fn what_may_have_been_done_is_told_from_what_wasnt() {
         problem["type"].as_str().unwrap().to_owned()
     };
 
-    core.state().manner = Manner::Busy;
+    core.state().manner = Manner::Refuse(Slug::Busy);
     let busy = reserve(&edge, r#"{"tickets": [0]}"#, &[]).await;
     assert_eq!(
         (busy.status().as_u16(), core.state().forwarded.len()),
@@ -241,6 +242,80 @@ async fn what_may_have_been_done_is_told_from_what_wasnt() {
     assert_eq!(unreached.status(), 503);
     assert_eq!(slug(&unreached), "/problems/core-unavailable");
     assert!(unreached.headers().contains_key("retry-after"));
+    edge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_core_without_its_store_is_passed_over_and_a_busy_one_is_not() {
+    let (one, other) = (Core::start().await, Core::start().await);
+    for core in [&one, &other] {
+        core.publish(1, 1, 6);
+    }
+    let edge = Edge::start(config(&[&one, &other])).await;
+    edge.ready().await;
+    let manner = |manner: Manner| {
+        one.state().manner = manner;
+        other.state().manner = manner;
+    };
+    let calls = || {
+        [
+            one.state().forwarded.clone(),
+            other.state().forwarded.clone(),
+        ]
+        .concat()
+    };
+    manner(Manner::Refuse(Slug::Busy));
+    let busy = reserve(&edge, r#"{"tickets": [0]}"#, &[]).await;
+    assert_eq!((busy.status().as_u16(), calls().len()), (503, 1));
+    assert!(String::from_utf8_lossy(busy.body()).contains("/problems/busy"));
+    // Whichever was asked belongs to the event.
+    let (first, second) = if one.state().forwarded.is_empty() {
+        (&other, &one)
+    } else {
+        (&one, &other)
+    };
+    manner(Manner::Refuse(Slug::CoreUnavailable));
+    let nobody = reserve(&edge, r#"{"tickets": [0]}"#, &[]).await;
+    assert_eq!((nobody.status().as_u16(), calls().len()), (503, 3));
+    let said = String::from_utf8_lossy(nobody.body()).into_owned();
+    assert!(said.contains("as the test wants it"), "{said}");
+    second.state().manner = Manner::Echo;
+    let done = reserve(&edge, r#"{"tickets": [0]}"#, &[]).await;
+    assert_eq!((done.status().as_u16(), calls().len()), (201, 5));
+    let names = [first, second].map(|core| {
+        let call = core.state().forwarded.last().cloned().unwrap();
+        header(&call, "parterre-reservation").unwrap().to_owned()
+    });
+    assert_eq!(names[0], names[1], "both were asked for the same one");
+    edge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_means_nothing_is_refused_before_any_core_is_asked() {
+    let core = Core::start().await;
+    core.publish(1, 1, 6);
+    let edge = holding(&core).await;
+    let rows = [
+        (Method::POST, format!("/v1/events/{}/reservations", id(1))),
+        (Method::GET, format!("/v1/reservations/{}", id(7))),
+        (Method::DELETE, format!("/v1/reservations/{}", id(7))),
+        (Method::POST, format!("/v1/reservations/{}/checkout", id(7))),
+        (Method::GET, "/v1/live".to_owned()),
+        (Method::GET, format!("/v1/events/{}/live", id(1))),
+        (Method::GET, "/v1/keys".to_owned()),
+        (Method::GET, format!("/v1/events/{}/similar", id(1))),
+    ];
+    for (method, path) in rows {
+        let request = edge.request(method, &format!("{path}?urgent=true"));
+        let response = edge.send(request.body(Full::default()).unwrap()).await;
+        assert_eq!(response.status(), 400, "{path}");
+        let said = String::from_utf8_lossy(response.body()).into_owned();
+        assert!(
+            said.contains("/problems/malformed") && said.contains("urgent"),
+            "{said}"
+        );
+    }
+    assert!(core.state().forwarded.is_empty());
     edge.stop().await;
 }
 

@@ -1,7 +1,7 @@
 //! What an edge answers to those who ask too much, too long, too slowly, or nothing that
 //! can be read. By bare sockets: no client library does such things.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use parterre_gate::client::Proxies;
 use parterre_gate::rate::Rate;
 
 use super::core::Core;
-use super::stage::{Edge, config};
+use super::stage::{Edge, config, until};
 
 /// Longer than anything here takes.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -269,4 +269,162 @@ async fn an_address_that_asks_too_much_is_slowed_down_and_no_other() {
             "{answer}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_answered_is_counted_under_its_route() {
+    let edge = edge(|config| {
+        let origin = "https://tickets.example".parse().unwrap();
+        config.cors = [origin].into_iter().collect();
+        config.clients = behind_a_proxy(1, 40);
+    })
+    .await;
+    let address = edge.address;
+    let asked = tokio::task::spawn_blocking(move || {
+        let ask = |line: &str, headers: &str| {
+            let head = format!("{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n");
+            say(address, head.as_bytes())
+        };
+        ask("GET /v1/live", "");
+        let broken = "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n";
+        let head = format!("GET /v1/live HTTP/1.1\r\nhost: x\r\n{broken}\r\n");
+        let mut stream = connect(address);
+        stream.write_all(head.as_bytes()).unwrap();
+        assert!(stream.read(&mut [0; 512]).unwrap() > 0);
+        let right = format!("{broken}sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
+        let head = format!("GET /v1/live HTTP/1.1\r\nhost: x\r\n{right}\r\n");
+        let mut stream = connect(address);
+        stream.write_all(head.as_bytes()).unwrap();
+        assert!(stream.read(&mut [0; 512]).unwrap() > 0);
+        let from = "origin: https://tickets.example\r\naccess-control-request-method: GET\r\n";
+        ask("OPTIONS /v1/events", from);
+        ask("GET /v1/nothing", "");
+        let flood = "x-forwarded-for: 192.0.2.77\r\n";
+        let slowed = (0..500).find(|_| ask("GET /v1/keys", flood).starts_with("HTTP/1.1 429 "));
+        assert!(slowed.is_some(), "nobody is slowed down");
+        for (_, bytes, ..) in too_much() {
+            say(address, bytes.as_bytes());
+        }
+        say(address, b"GET /v1/ev");
+        let half = "POST /v1/payments/sandbox/webhook HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 10\r\n\r\nhalf";
+        say(address, half.as_bytes());
+    });
+    asked.await.unwrap();
+    let rows = [
+        ("live", 426, 1.0),
+        ("live", 400, 1.0),
+        ("live", 101, 1.0),
+        ("events", 204, 1.0),
+        ("keys", 429, 1.0),
+        ("unknown", 404, 1.0),
+        ("events", 431, 1.0),
+        ("unknown", 414, 2.0),
+        ("unknown", 431, 2.0),
+        ("unknown", 400, 2.0),
+        ("unknown", 408, 1.0),
+        ("webhook", 413, 2.0),
+        ("webhook", 408, 1.0),
+    ];
+    until("every answer is counted", async || {
+        let count = |route, status| {
+            let labels = format!("{{route=\"{route}\",status=\"{status}\"}}");
+            edge.metric(&format!("parterre_edge_requests_total{labels}"))
+        };
+        let found = rows.map(|(route, status, _)| (route, status, count(route, status)));
+        if found != rows {
+            println!("{found:?}");
+        }
+        found == rows
+    })
+    .await;
+}
+
+/// Limits for clients that a proxy on this machine names.
+fn behind_a_proxy(per_second: u32, burst: u32) -> Rules {
+    Rules {
+        rate: Some(Rate {
+            per_second: NonZeroU32::new(per_second).unwrap(),
+            burst: NonZeroU32::new(burst).unwrap(),
+        }),
+        proxies: Proxies {
+            networks: vec!["127.0.0.1".parse().unwrap()],
+            ..Proxies::default()
+        },
+        ..Rules::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_addresses_of_one_network_of_ipv6_share_a_rate_and_hearsay_buys_none() {
+    let edge = edge(|config| config.clients = behind_a_proxy(1, 3)).await;
+    let address = edge.address;
+    let statuses = |froms: Vec<String>| {
+        tokio::task::spawn_blocking(move || {
+            let statuses = froms.iter().map(|from| {
+                let head = format!(
+                    "GET /v1/nothing HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{from}\r\n"
+                );
+                let answer = say(address, head.as_bytes());
+                answer.split(' ').nth(1).unwrap().to_owned()
+            });
+            statuses.collect::<Vec<_>>()
+        })
+    };
+    let by = |from: String| format!("x-forwarded-for: {from}\r\n");
+    let slows =
+        |statuses: &[String]| statuses[..3] == ["404"; 3] && statuses.contains(&"429".into());
+    let one = (1..=40).map(|host| by(format!("2001:db8:5:6::{host}")));
+    let one = statuses(one.collect()).await.unwrap();
+    assert!(slows(&one), "{one:?}");
+    let others = (1..=4).map(|net| by(format!("2001:db8:5:7{net}::1")));
+    assert_eq!(statuses(others.collect()).await.unwrap(), ["404"; 4]);
+    // What a client claims of itself stands before what the proxy saw of it.
+    let liar = (1..=40).map(|n| by(format!("203.0.113.{n}, 198.51.100.9")));
+    let liar = statuses(liar.collect()).await.unwrap();
+    assert!(slows(&liar), "{liar:?}");
+    // The header that the proxy doesn't write is no proxy's word.
+    let other = (1..=40).map(|n| format!("forwarded: for=203.0.113.{n}\r\n"));
+    let other = statuses(other.collect()).await.unwrap();
+    assert!(slows(&other), "{other:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_are_closed_at_the_door_are_counted_by_reason() {
+    // Loopback isn't exempt when another proxy is trusted.
+    let edge = edge(|config| {
+        let mut rules = behind_a_proxy(1, 2);
+        rules.proxies.networks = vec!["192.0.2.1".parse().unwrap()];
+        config.clients = rules;
+    })
+    .await;
+    let address = edge.address;
+    let closed = tokio::task::spawn_blocking(move || {
+        let mut opened: Vec<_> = (0..6).map(|_| connect(address)).collect();
+        // Those that are in wait for a request; the others end at once.
+        let is_closed = |stream: &mut TcpStream| {
+            stream
+                .set_read_timeout(Some(Duration::from_secs(2)))
+                .unwrap();
+            match stream.read(&mut [0; 1]) {
+                Ok(count) => count == 0,
+                Err(error) => error.kind() == ErrorKind::ConnectionReset,
+            }
+        };
+        let mut closed = 0.0;
+        for stream in &mut opened {
+            closed += f64::from(u8::from(is_closed(stream)));
+        }
+        closed
+    });
+    let closed = closed.await.unwrap();
+    assert!(
+        closed >= 3.0,
+        "{closed} of six, where two are let in at once"
+    );
+    let refused = |reason: &str| {
+        let labels = format!("{{reason=\"{reason}\"}}");
+        edge.metric(&format!("parterre_edge_connections_refused_total{labels}"))
+    };
+    assert_eq!((refused("full"), refused("too-many")), (0.0, 0.0));
+    until("they are counted", async || refused("too-fast") == closed).await;
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod contract;
 mod core;
 mod feeding;
 mod forwarding;
@@ -10,5 +11,7 @@ mod holding;
 mod reading;
 mod representing;
 mod serving;
+mod spans;
 mod stage;
 mod streaming;
+mod talking;

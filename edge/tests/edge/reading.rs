@@ -45,6 +45,139 @@ async fn an_event_is_shown_in_all_its_parts() {
     edge.stop().await;
 }
 
+/// The directives of a `Cache-Control`.
+fn directives<B>(response: &Response<B>) -> BTreeSet<String> {
+    let text = header(response, "cache-control");
+    text.split(',').map(|one| one.trim().to_owned()).collect()
+}
+
+fn has_seconds(directives: &BTreeSet<String>, name: &str) -> bool {
+    let seconds = directives
+        .iter()
+        .find_map(|one| one.strip_prefix(name)?.strip_prefix('='));
+    seconds.is_some_and(|seconds| seconds.parse::<u32>().unwrap() > 0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_read_says_how_long_a_cache_may_keep_and_stretch_it() {
+    let core = Core::start().await;
+    core.publish(1, 1, 10);
+    let edge = Edge::behind(&core).await;
+    let event = format!("/v1/events/{}", id(1));
+    let paths = ["", "/layout", "/availability", "/tickets", "/similar"];
+    let mut paths: Vec<_> = paths.iter().map(|part| format!("{event}{part}")).collect();
+    paths.extend(["/v1/events", "/v1/keys", "/openapi.json", "/"].map(str::to_owned));
+    for path in &paths {
+        let response = edge.get(path).await;
+        assert_eq!(response.status(), 200, "{path}");
+        let said = directives(&response);
+        assert!(said.contains("public"), "{path}: {said:?}");
+        for name in ["max-age", "stale-while-revalidate", "stale-if-error"] {
+            assert!(has_seconds(&said, name), "{path} lacks {name}: {said:?}");
+        }
+        let for_ever = said.contains("immutable") && said.contains("max-age=31536000");
+        assert_eq!(for_ever, path.ends_with("/layout"), "{path}: {said:?}");
+        assert_eq!(
+            header(&response, "vary"),
+            "Accept, Accept-Encoding",
+            "{path}"
+        );
+        let tag = header(&response, "etag");
+        let request = edge
+            .request(Method::GET, path)
+            .header("if-none-match", &tag);
+        let known = edge.send(request.body(Full::default()).unwrap()).await;
+        assert_eq!(known.status(), StatusCode::NOT_MODIFIED, "{path}");
+        assert!(known.body().is_empty(), "{path}");
+        for name in ["etag", "cache-control", "vary"] {
+            assert_eq!(header(&known, name), header(&response, name), "{path}");
+        }
+    }
+    edge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_a_jwk_set_in_both_formats_under_tags_of_their_own() {
+    let core = Core::start().await;
+    let edge = Edge::behind(&core).await;
+    until("the keys are there", async || {
+        edge.get("/v1/keys").await.status() == 200
+    })
+    .await;
+    let json = edge.get("/v1/keys").await;
+    let request = edge
+        .request(Method::GET, "/v1/keys")
+        .header("accept", "application/msgpack");
+    let packed = edge.send(request.body(Full::default()).unwrap()).await;
+    assert_eq!(header(&packed, "content-type"), "application/msgpack");
+    assert_ne!(header(&packed, "etag"), header(&json, "etag"));
+    let one: serde_json::Value = serde_json::from_slice(json.body()).unwrap();
+    let other: serde_json::Value = rmp_serde::from_slice(packed.body()).unwrap();
+    assert_eq!(one, other);
+    assert_eq!(one["keys"][0]["kty"], "OKP");
+    let newest = core.state().head().to_string();
+    assert_eq!(header(&json, "parterre-rev"), newest);
+    edge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_carry_the_feeds_position_and_parts_of_an_event_its_last_commit() {
+    let core = Core::start().await;
+    core.publish(1, 1, 10);
+    core.publish(2, 1, 10);
+    let edge = Edge::behind(&core).await;
+    let event = format!("/v1/events/{}", id(1));
+    // Before the commits, so that there are bodies that could be wrong.
+    for part in ["/layout", "/tickets", ""] {
+        edge.json(&format!("{event}{part}")).await;
+    }
+    let touched = core.commit(1, &[(0, TicketState::Sold)]).to_string();
+    let newest = core.commit(2, &[(0, TicketState::Sold)]).to_string();
+    edge.agrees(&core, 1).await;
+    edge.agrees(&core, 2).await;
+    for part in ["", "/layout", "/availability"] {
+        let response = edge.get(&format!("{event}{part}")).await;
+        assert_eq!(header(&response, "parterre-rev"), touched, "{part}");
+    }
+    let similar = format!("{event}/similar");
+    for path in ["/v1/events", &similar] {
+        until("the list is of the newest position", async || {
+            header(&edge.get(path).await, "parterre-rev") == newest
+        })
+        .await;
+    }
+    let tickets = format!("{event}/tickets");
+    until("the list of tickets is of its event's rev", async || {
+        header(&edge.get(&tickets).await, "parterre-rev") == touched
+    })
+    .await;
+    edge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_with_withdrawn_tickets_is_counted_right_from_its_first_moment() {
+    let core = Core::start().await;
+    core.publish(1, 1, 10);
+    let edge = Edge::behind(&core).await;
+    core.publish_with_withdrawn(2, 10, 4);
+    let free = async || {
+        let page = edge.json("/v1/events?from=1980-01-01T00:00:00Z").await;
+        let events = page["events"].as_array().unwrap().clone();
+        let mut listed = events
+            .into_iter()
+            .filter(|event| event["id"] == id(2).to_string());
+        listed.next().map(|event| event["counts"]["free"].clone())
+    };
+    let mut seen = None;
+    until("the event is listed", async || {
+        seen = free().await;
+        seen.is_some()
+    })
+    .await;
+    assert_eq!(seen, Some(6.into()));
+    edge.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_known_tag_is_answered_304_until_the_event_changes() {
     let core = Core::start().await;
@@ -200,8 +333,16 @@ async fn what_isnt_there_or_isnt_right_is_a_problem() {
         (
             Method::GET,
             &format!("{event}/tickets?limit=0"),
-            400,
-            "malformed",
+            422,
+            "invalid",
+        ),
+        (Method::GET, "/v1/events?limit=ten", 400, "malformed"),
+        (Method::GET, "/v1/events?limit=101&q=x", 422, "invalid"),
+        (
+            Method::GET,
+            &format!("{event}/similar?limit=0"),
+            422,
+            "invalid",
         ),
         (Method::GET, "/v1/events?cursor=abc", 400, "malformed"),
         (Method::GET, &long, 414, "uri-too-long"),
@@ -260,8 +401,8 @@ async fn events_like_one_are_listed_the_nearest_first() {
     let response = edge.get(&path).await;
     assert!(!header(&response, "etag").is_empty());
     let rows = [
-        (format!("{path}?limit=0"), 400),
-        (format!("{path}?limit=101"), 400),
+        (format!("{path}?limit=0"), 422),
+        (format!("{path}?limit=101"), 422),
         (format!("{path}?cursor=1"), 400),
         (format!("/v1/events/{}/similar", id(9)), 404),
     ];

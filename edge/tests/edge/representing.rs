@@ -69,17 +69,24 @@ async fn every_representation_says_the_same_under_a_tag_of_its_own() {
         format!("/v1/events/{}/availability", id(2)),
         format!("/v1/events/{}/tickets?limit=1000", id(2)),
         "/v1/events?limit=100".to_owned(),
+        "/openapi.json".to_owned(),
     ];
     for path in &paths {
         let plain = value(&ask(&edge, path, &[]).await);
         let mut tags = Vec::new();
-        for format in FORMATS {
+        // The document has one format.
+        let formats = if path.ends_with(".json") {
+            1
+        } else {
+            FORMATS.len()
+        };
+        for format in &FORMATS[..formats] {
             for encoding in ENCODINGS {
-                let asked = [("accept", format), ("accept-encoding", encoding)];
+                let asked = [("accept", *format), ("accept-encoding", encoding)];
                 let response = ask(&edge, path, &asked).await;
                 let what = format!("{path} {format} {encoding}");
                 assert_eq!(response.status(), 200, "{what}");
-                assert_eq!(header(&response, "content-type"), format, "{what}");
+                assert_eq!(header(&response, "content-type"), *format, "{what}");
                 let got = header(&response, "content-encoding");
                 assert_eq!(got, encoding.replace("identity", ""), "{what}");
                 assert_eq!(value(&response), plain, "{what}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
+use http::header::{CONNECTION, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -24,6 +24,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
+use crate::contract::OF_THE_CORE;
 use crate::core::{Forwarded, Manner, SECRET, World};
 
 /// Events in a page of the catalog, few, so that there are many pages.
@@ -107,9 +108,21 @@ async fn forwarded(world: &World, request: Request<Incoming>) -> Option<Response
             let headers = response.headers_mut();
             headers.insert("location", HeaderValue::from_static("/v1/reservations/x"));
             headers.insert("parterre-reservation", HeaderValue::from_static("secret"));
+            headers.insert(OF_THE_CORE, HeaderValue::from_static("1"));
             Some(response)
         }
-        Manner::Busy => Some(status(StatusCode::SERVICE_UNAVAILABLE)),
+        Manner::Refuse(slug) => {
+            let problem = slug.problem("as the test wants it");
+            let mut response = status(StatusCode::from_u16(problem.status).unwrap());
+            *response.body_mut() = Full::from(problem.to_json());
+            let headers = response.headers_mut();
+            headers.insert(
+                CONTENT_TYPE,
+                HeaderValue::from_static("application/problem+json"),
+            );
+            headers.insert(OF_THE_CORE, HeaderValue::from_static("1"));
+            Some(response)
+        }
         Manner::Silent => None,
     }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::header::SEC_WEBSOCKET_PROTOCOL;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -13,14 +14,19 @@ use hyper_util::rt::TokioExecutor;
 use parterre_edge::config::Config;
 use serde_json::Value;
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
+use tokio::sync::{OnceCell, oneshot};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
+use crate::contract;
 use crate::core::{Core, SECRET, id};
 
 /// How long a condition may take to come true.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the edge says of itself: the same of every edge of these tests.
+static DOCUMENT: OnceCell<Value> = OnceCell::const_new();
 
 /// A live client.
 pub(crate) type Client = WebSocketStream<TcpStream>;
@@ -94,7 +100,24 @@ impl Edge {
 
     /// An answer whose body is still to come.
     pub(crate) async fn open(&self, request: Request<Full<Bytes>>) -> Response<Incoming> {
-        self.client.request(request).await.unwrap()
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let response = self.client.request(request).await.unwrap();
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        self.check(&method, path, &response).await;
+        response
+    }
+
+    /// That an answer is one that the edge's own document knows.
+    async fn check<B>(&self, method: &Method, path: &str, response: &Response<B>) {
+        let document = DOCUMENT.get_or_init(async || {
+            let request = self.request(Method::GET, "/openapi.json");
+            let request = request.body(Full::default()).unwrap();
+            let document = self.client.request(request).await.unwrap();
+            let document = document.into_body().collect().await.unwrap();
+            serde_json::from_slice(&document.to_bytes()).unwrap()
+        });
+        let (status, headers) = (response.status(), response.headers());
+        contract::check(document.await, method, path, status, headers);
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> http::request::Builder {
@@ -108,10 +131,24 @@ impl Edge {
     }
 
     pub(crate) async fn live(&self) -> Client {
+        self.live_by(None).await
+    }
+
+    /// A live client that asks for a subprotocol.
+    pub(crate) async fn live_by(&self, subprotocol: Option<&str>) -> Client {
         let stream = TcpStream::connect(self.address).await.unwrap();
         let uri = format!("ws://{}/v1/live", self.address);
-        let connected = tokio_tungstenite::client_async(uri, stream).await;
-        connected.unwrap().0
+        let mut request = uri.into_client_request().unwrap();
+        if let Some(subprotocol) = subprotocol {
+            let name = SEC_WEBSOCKET_PROTOCOL;
+            request
+                .headers_mut()
+                .insert(name, subprotocol.parse().unwrap());
+        }
+        let connected = tokio_tungstenite::client_async(request, stream).await;
+        let (client, response) = connected.unwrap();
+        self.check(&Method::GET, "/v1/live", &response).await;
+        client
     }
 
     /// The body of an answer that must be 200.

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Change, Overlay, Value, Write};
 use crate::keys::{self, Due, Key};
-use crate::state::{Decision, IdempotencyRecord, TicketRecord};
+use crate::state::{Decision, IdempotencyRecord, TicketRecord, counter};
 use crate::{
     AuditRecord, EventId, EventRecord, Happening, OutboxId, OutboxRecord, PaymentId, PaymentRecord,
     ReservationId, ReservationRecord, TicketId, TicketState, Timestamp, window,
@@ -26,6 +26,18 @@ impl Overlay {
         } else {
             Change::Touch(record.id)
         });
+    }
+
+    /// Tells the world how many tickets of an event were withdrawn before this batch: it
+    /// has not followed the draft. The one place where a rule reads a counter.
+    pub fn tell_withdrawn(&mut self, event: EventId) -> Decision<()> {
+        let counted = self.get(&keys::counter(event, TicketState::Withdrawn))?;
+        let counted = counted.map_or(0, |value| counter(value));
+        self.changes.push(Change::Withdrawn {
+            event,
+            before: u32::try_from(counted).unwrap_or(0),
+        });
+        Ok(())
     }
 
     /// Who has a ticket; none when it is free.

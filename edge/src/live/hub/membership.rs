@@ -1,8 +1,12 @@
 //! Who watches what. An event's cell is held while anybody does.
 
+use std::time::Instant;
+
+use parterre_domain::wire::live::CloseCode;
 use parterre_domain::{EventId, Rev, Slug, limits};
 
 use super::{Effect, Hub, World};
+use crate::live::message::Subprotocol;
 use crate::live::watch::WatchId;
 use crate::slab::ConnectionId;
 
@@ -19,11 +23,7 @@ impl<W: World> Hub<W> {
             return;
         }
         if session.subscriptions.len() == limits::SUBSCRIPTIONS_PER_CONNECTION {
-            let most = limits::SUBSCRIPTIONS_PER_CONNECTION;
-            session.error(
-                Slug::Invalid,
-                format!("a connection takes {most} subscriptions; unsubscribe from one first"),
-            );
+            session.refuse(event, Slug::Invalid);
             return;
         }
         let (watch_id, is_new) = self.watches.find_or_make(event);
@@ -45,6 +45,29 @@ impl<W: World> Hub<W> {
         if let Some(slot) = connection.and_then(|of| of.session.unsubscribe(watch)) {
             self.leave(watch, slot);
         }
+    }
+
+    /// Ends every subscription to an event, with the word why, and forgets the watch.
+    pub(super) fn refuse(&mut self, id: WatchId, slug: Slug, now: Instant) {
+        let Some(watch) = self.watches.get(id) else {
+            return;
+        };
+        let event = watch.event;
+        for member in std::mem::take(&mut watch.members) {
+            let Some(connection) = self.connections.get(member) else {
+                continue;
+            };
+            connection.session.unsubscribe(id);
+            connection.session.refuse(event, slug);
+            if connection.session.subprotocol() == Subprotocol::Events {
+                // It has nothing else to tell; its client comes back and is refused with
+                // a status.
+                connection.session.close(CloseCode::Draining as u16);
+            }
+            self.note_closing(member, now);
+            self.make_ready(member);
+        }
+        self.watches.remove(id);
     }
 
     /// Takes the member at `slot` out of a watch; the last member moves into its place.

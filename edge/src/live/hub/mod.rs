@@ -242,7 +242,7 @@ impl<W: World> Hub<W> {
     }
 
     /// An event that [`Effect::Load`] named has been loaded, or why it can't be.
-    pub(crate) fn loaded(&mut self, event: EventId, outcome: Result<W::Cell, (Slug, String)>) {
+    pub(crate) fn loaded(&mut self, event: EventId, outcome: Result<W::Cell, Slug>, now: Instant) {
         let Some(id) = self.watches.find(event) else {
             return;
         };
@@ -252,26 +252,15 @@ impl<W: World> Hub<W> {
         if watch.is_loaded() {
             return;
         }
-        let members = watch.members.clone();
         match outcome {
-            Ok(cell) => watch.load(cell),
-            Err((slug, detail)) => {
-                for &member in &members {
-                    if let Some(connection) = self.connections.get(member) {
-                        connection.session.unsubscribe(id);
-                        connection.session.error(slug, detail.clone());
-                        if connection.session.subprotocol() == Subprotocol::Events {
-                            // It has nothing else to tell; its client comes back and is
-                            // refused with a status.
-                            connection.session.close(CloseCode::Draining as u16);
-                        }
-                    }
+            Ok(cell) if cell.is_gone() => self.refuse(id, Slug::NotFound, now),
+            Ok(cell) => {
+                watch.load(cell);
+                for member in watch.members.clone() {
+                    self.make_ready(member);
                 }
-                self.watches.remove(id);
             }
-        }
-        for member in members {
-            self.make_ready(member);
+            Err(slug) => self.refuse(id, slug, now),
         }
     }
 

@@ -17,6 +17,7 @@ impl<W: World> Hub<W> {
             Say::Shared(frame) => {
                 if frame.is_snapshot {
                     self.tally.snapshots += 1;
+                    self.tally.skipped += u64::from(frame.skips_deltas);
                 } else {
                     self.tally.deltas += 1;
                 }

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use parterre_domain::Slug;
+
 use super::{Effect, Hub, World};
 use crate::live::session::Peer;
 use crate::live::watch::WatchId;
@@ -44,6 +46,10 @@ impl<W: World> Hub<W> {
             };
             // A dirty watch that was forgotten leaves its id to a clean one.
             if !watch.dirty {
+                continue;
+            }
+            if watch.is_gone() {
+                self.refuse(id, Slug::NotFound, now);
                 continue;
             }
             watch.begin_round(now);

@@ -167,7 +167,7 @@ impl History {
 
     fn load(&mut self, event: EventId) {
         let cell = self.world.0.borrow().cells[&event].clone();
-        self.hub.loaded(event, Ok(cell));
+        self.hub.loaded(event, Ok(cell), self.now);
     }
 
     fn pump(&mut self, at: usize) {

@@ -57,8 +57,8 @@ impl Stage {
 
     fn load(&mut self, event: EventId) {
         let cell = self.world.0.borrow().cells.get(&event).cloned();
-        let outcome = cell.ok_or((Slug::NotFound, "there is no such event".into()));
-        self.hub.loaded(event, outcome);
+        let outcome = cell.ok_or(Slug::NotFound);
+        self.hub.loaded(event, outcome, self.now);
     }
 
     fn sell(&mut self, number: u64, ticket: u32) -> Rev {
@@ -249,7 +249,9 @@ fn a_delta_that_would_weigh_more_than_a_snapshot_becomes_one() {
     let all: Vec<_> = (0..500).map(|id| (id, TicketState::Pending)).collect();
     stage.world.commit(0, &all);
     stage.hub.changed([event(0)]);
+    assert_eq!(stage.hub.take_tally().skipped, 0);
     assert_eq!(stage.ops(id), ["snapshot"]);
+    assert_eq!(stage.hub.take_tally().skipped, 1);
 }
 
 #[test]
@@ -282,6 +284,87 @@ fn an_unknown_event_is_an_error_and_the_connection_stays() {
     assert_eq!(code, "not-found");
     stage.subscribe(id, 0, None);
     assert_eq!(stage.ops(id), ["snapshot"]);
+}
+
+#[test]
+fn every_refused_subscription_of_a_burst_is_told_however_many() {
+    let mut stage = Stage::new(1);
+    let id = stage.connect();
+    let unknown = 1_000..1_000 + limits::SUBSCRIPTIONS_PER_CONNECTION as u64;
+    for number in unknown.clone() {
+        let message = FromClient::Subscribe {
+            event: event(number),
+            since: None,
+        };
+        stage.hub.message(id, Ok(message), stage.now);
+    }
+    let late = [2_000, 2_001];
+    for number in late {
+        stage.subscribe(id, number, None);
+    }
+    let refused: Vec<_> = stage
+        .heard()
+        .into_iter()
+        .map(|(_, heard)| match heard {
+            Heard::Message(message) => match *message {
+                ToClient::Error { code, detail } => (code, detail),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let told = |code: &str, number: u64| {
+        let name = event(number).to_string();
+        let mut told = refused.iter();
+        told.any(|(had, detail)| had == code && detail.contains(&name))
+    };
+    assert!(unknown.clone().all(|number| told("not-found", number)));
+    assert!(told("invalid", late[0]), "there was no room: {refused:?}");
+    assert!(told("not-found", late[1]), "those refused made room");
+    assert_eq!(refused.len(), unknown.count() + late.len());
+}
+
+#[test]
+fn refusals_that_nobody_reads_end_the_connection_before_they_pile_up() {
+    let mut stage = Stage::new(1);
+    let id = stage.connect();
+    for number in 1_000..1_000 + u64::from(limits::LIVE_BURST) {
+        stage.subscribe(id, number, None);
+        stage.sweep(None);
+    }
+    assert!(!stage.hub.is_closing(id), "each can be told");
+    for number in 5_000..5_010 {
+        stage.subscribe(id, number, None);
+    }
+    assert_eq!(stage.ops(id), ["close 4400"]);
+}
+
+#[test]
+fn watchers_of_an_event_that_is_no_more_are_told_and_it_is_forgotten() {
+    let mut stage = Stage::new(2);
+    let id = stage.connect();
+    let stream = stage.hub.connect(Subprotocol::Events, stage.now);
+    for number in [0, 1] {
+        stage.subscribe(id, number, None);
+    }
+    stage.subscribe(stream, 0, None);
+    stage.hub.begin_round(stage.now);
+    while let Some(ready) = stage.hub.pop_ready() {
+        while stage.hub.next(ready, stage.now).is_some() {
+            stage.hub.wrote(ready, None, true, stage.now);
+        }
+    }
+    stage.world.lose(0);
+    stage.hub.changed([event(0)]);
+    stage.hub.begin_round(stage.now);
+    stage.perform();
+    assert!(stage.hub.is_closing(stream), "it has nothing else to tell");
+    stage.hub.disconnect(stream);
+    assert_eq!(stage.ops(id), ["error"]);
+    stage.sell(1, 1);
+    assert_eq!(stage.ops(id), ["delta"], "the others go on");
+    stage.subscribe(id, 0, None);
+    assert_eq!(stage.ops(id), ["error"], "nothing of it is left");
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub(crate) struct Model {
     pub(crate) rev: Rev,
     pub(crate) title: String,
     ring: Vec<(Rev, Rev, TicketChanges, bool)>,
+    is_lost: bool,
     /// The epoch that the event is known in; its rev may be of an earlier one.
     epoch: u32,
     /// Every state that ever was.
@@ -133,6 +134,10 @@ impl Source for FedCell {
         self.0.borrow().rev
     }
 
+    fn is_gone(&self) -> bool {
+        self.0.borrow().is_lost
+    }
+
     fn catch_up(&self, since: Rev) -> CatchUp {
         self.0.borrow().catch_up(since)
     }
@@ -182,6 +187,7 @@ impl FedWorld {
                 rev,
                 title: "Title".into(),
                 ring: Vec::new(),
+                is_lost: false,
                 epoch: rev.epoch,
             };
             let cell = FedCell(Rc::new(RefCell::new(model)));
@@ -206,6 +212,12 @@ impl FedWorld {
 
     pub(crate) fn cell(&self, number: u64) -> FedCell {
         self.0.borrow().cells[&event(number)].clone()
+    }
+
+    /// A restore from a backup that has no such event.
+    pub(crate) fn lose(&self, number: u64) {
+        let lost = self.0.borrow_mut().cells.remove(&event(number));
+        lost.unwrap().0.borrow_mut().is_lost = true;
     }
 
     /// Commits a change of tickets of an event.

@@ -27,7 +27,7 @@ use crate::cors::Cors;
 use crate::live::hub::{Pace, World};
 use crate::live::{Live, Surroundings};
 use crate::metrics::LiveMetrics;
-use crate::shard::{Shard, Site};
+use crate::shard::{DoorClosed, Shard, Site};
 
 /// How long a test waits for what must happen.
 pub(super) const DEADLINE: Duration = Duration::from_secs(20);
@@ -47,10 +47,10 @@ impl World for FedSurroundings {
 }
 
 impl Surroundings for FedSurroundings {
-    async fn load(&self, event: EventId) -> Result<FedCell, (Slug, String)> {
+    async fn load(&self, event: EventId) -> Result<FedCell, Slug> {
         tokio::task::yield_now().await;
         let cell = self.world.0.borrow().cells.get(&event).cloned();
-        cell.ok_or((Slug::NotFound, "there is no such event".into()))
+        cell.ok_or(Slug::NotFound)
     }
 
     async fn wait_changed(&self) {
@@ -97,15 +97,20 @@ impl Site for FedSite {
     }
 
     fn refuse(&self, problem: &Problem) -> Response<Full<Bytes>> {
-        let status = StatusCode::from_u16(problem.status).unwrap();
-        self.bare(status, &problem.detail)
+        let mut response = Response::new(Full::from(problem.detail.clone()));
+        *response.status_mut() = StatusCode::from_u16(problem.status).unwrap();
+        response
     }
 
-    fn bare(&self, status: StatusCode, detail: &str) -> Response<Full<Bytes>> {
-        let mut response = Response::new(Full::from(detail.to_owned()));
+    fn bare(&self, status: StatusCode) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::default());
         *response.status_mut() = status;
         response
     }
+
+    fn answered(&self, _: &str, _: StatusCode, _: Duration) {}
+
+    fn turned_away(&self, _: DoorClosed) {}
 }
 
 /// A running shard.
