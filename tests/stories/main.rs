@@ -34,6 +34,7 @@ mod outage;
 mod programme;
 mod put_off;
 mod race;
+mod records;
 mod refunding;
 mod repeating;
 mod representations;
