@@ -45,5 +45,6 @@ mod status;
 mod story;
 mod strangers;
 mod streaming;
+mod strictness;
 mod subscribing;
 mod webhooks;
