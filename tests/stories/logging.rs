@@ -1,11 +1,12 @@
-//! Logs never tell a secret, however much they are asked to tell.
+//! Logs tell which call it was, at the edge and at the core, and never a secret, however
+//! much they are asked to tell.
 
 use http::HeaderName;
 use parterre_domain::ReservationState::Paid;
 use parterre_loadtest::wire::Call;
 use serde_json::json;
 
-use crate::story::{Buyer, Client, Cluster, Edge, Plan, about, hall};
+use crate::story::{Buyer, Client, Cluster, Edge, Plan, SOON, about, hall, until};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const SECRET_KEY: &str = "a-key-that-only-its-buyer-knows";
@@ -64,5 +65,24 @@ async fn no_secret_is_ever_logged() {
             let line = log.lines().find(|line| line.contains(secret));
             assert_eq!(line, None, "{whose} logs {what}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_call_has_one_id_in_both_logs() {
+    let (cluster, edge) = talkative().await;
+    let event = hall(&mut cluster.admin(), &about("An Evening"), 40).await;
+    let mut buyer = Buyer::at(edge.origin());
+    buyer.finds(event.summary.id).await;
+    let path = format!("/v1/events/{}/reservations", event.summary.id);
+    let answer = buyer
+        .calls(&Call::post(path, &json!({"tickets": [7]})))
+        .await;
+    let id = answer.header("request-id").expect("every answer has one");
+    for (whose, process) in [("the edge", &edge.process), ("the core", &cluster.core)] {
+        until(&format!("{whose} tells of {id}"), SOON, async || {
+            process.whole_log().contains(id).then_some(())
+        })
+        .await;
     }
 }
