@@ -61,7 +61,9 @@ enum At {
 /// That no record is longer than a ticket could make it: the reader notes where each of
 /// its fields ends, and there may be one in every byte.
 fn check_records(body: &[u8]) -> Result<(), BadUpload> {
-    let (mut at, mut bytes, mut line) = (At::FieldStart, 0, 1);
+    let (mut at, mut bytes) = (At::FieldStart, 0);
+    // The line that the reader is in, and that its record began in.
+    let (mut line, mut begun) = (1, 1);
     for &byte in body {
         bytes += 1;
         line += u64::from(byte == b'\n');
@@ -69,7 +71,7 @@ fn check_records(body: &[u8]) -> Result<(), BadUpload> {
             (At::Quoted, b'"') => At::Quote,
             (At::Quoted, _) | (At::FieldStart | At::Quote, b'"') => At::Quoted,
             (_, b'\r' | b'\n') => {
-                bytes = 0;
+                (bytes, begun) = (0, line);
                 At::FieldStart
             }
             (_, b',') => At::FieldStart,
@@ -77,7 +79,7 @@ fn check_records(body: &[u8]) -> Result<(), BadUpload> {
         };
         if bytes > limits::CSV_RECORD_BYTES {
             let reason = format!("a ticket has at most {} bytes", limits::CSV_RECORD_BYTES);
-            let error = FieldError::new(format!("line {line}"), reason);
+            let error = FieldError::new(format!("line {begun}"), reason);
             return Err(BadUpload::Invalid(vec![error]));
         }
     }
