@@ -27,7 +27,7 @@ async fn a_catalog_subscriber_hears_every_count_and_then_what_changed() {
         buyer.finds(*event).await;
     }
     let mut client = Client::at(&server.edge()).await;
-    client.says(&FromClient::Catalog).await;
+    client.says(&FromClient::Catalog {}).await;
     let (mut at, first) = hears_counts(&mut client).await;
     assert_eq!(first.keys().copied().collect::<Vec<_>>(), sorted(&events));
     assert!(!first.contains_key(&draft));
