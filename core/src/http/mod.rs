@@ -85,7 +85,9 @@ async fn observe(State(context): State<Context>, request: Request, next: Next) -
         .with_label_values(&[&route])
         .start_timer();
     let in_flight = InFlight::new(&context.metrics.requests_in_flight);
-    let mut response = next.run(request).instrument(span).await.into_response();
+    let answered = next.run(request).instrument(span.clone()).await;
+    let mut response = answered.into_response();
+    span.in_scope(|| tracing::debug!(status = response.status().as_u16(), "answered"));
     drop(in_flight);
     timer.observe_duration();
     answer::say_when(&mut response, context.clock.now());
