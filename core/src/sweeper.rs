@@ -4,8 +4,8 @@
 //! isn't queued yet; entries are worked off by tasks of their own, bounded in number.
 //! Those that ask a payment provider have a bound of their own, so that a provider that
 //! hangs holds up no other entry. What only tidies up has another: a day after a large
-//! sale there is much to forget, and nobody waits for it. What can't be done stays in the index for the next
-//! sweep.
+//! sale there is much to forget, and nobody waits for it. What can't be done stays in the
+//! index for the next sweep.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 

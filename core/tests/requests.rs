@@ -75,6 +75,7 @@ async fn a_path_that_names_nothing_is_a_problem_even_if_it_can_not_be_read() {
             ("GET", format!("/admin/v1/events/{part}/availability")),
             ("GET", format!("/admin/v1/events/{part}/layout")),
             ("GET", format!("/admin/v1/events/{part}/reservations")),
+            ("GET", format!("/admin/v1/events/{part}/sales")),
             ("POST", format!("/admin/v1/events/{part}/publish")),
             ("POST", format!("/admin/v1/events/{part}/cancel")),
             ("GET", format!("/admin/v1/reservations/{part}")),

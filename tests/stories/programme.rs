@@ -3,27 +3,33 @@
 
 use parterre_domain::EventId;
 use parterre_domain::TicketState::{Free, Withdrawn};
-use parterre_domain::wire::api::EventList;
+use parterre_domain::wire::api::{EventDetail, EventList};
 use parterre_loadtest::wire::Call;
 use serde_json::json;
 
 use crate::story::{
-    Administrator, Buyer, Cluster, SOON, Watcher, about, hall, rows_of_twenty, until,
+    Administrator, Buyer, Cluster, Edge, SOON, Watcher, about, hall, rows_of_twenty, until,
 };
 
-#[tokio::test]
-async fn a_change_of_a_published_event_reaches_every_screen() {
+/// An event of twenty tickets, and at each of two edges somebody who sees it.
+async fn two_edges_with_a_screen_each() -> (Cluster, [Edge; 2], EventDetail, [Watcher; 2]) {
     let cluster = Cluster::start().await;
     let edges = [cluster.edge(&[]).await, cluster.edge(&[]).await];
     let event = hall(&mut cluster.admin(), &about("An Evening"), 20).await;
-    let id = event.summary.id;
-    let mut screens = Vec::new();
-    for edge in &edges {
-        Buyer::at(edge.origin()).finds(id).await;
-        let screen = Watcher::of(&edge.origin(), id).await;
+    let seen = async |edge: &Edge| {
+        Buyer::at(edge.origin()).finds(event.summary.id).await;
+        let screen = Watcher::of(&edge.origin(), event.summary.id).await;
         screen.sees(0, Free).await;
-        screens.push(screen);
-    }
+        screen
+    };
+    let screens = [seen(&edges[0]).await, seen(&edges[1]).await];
+    (cluster, edges, event, screens)
+}
+
+#[tokio::test]
+async fn a_change_of_a_published_event_reaches_every_screen() {
+    let (cluster, edges, event, screens) = two_edges_with_a_screen_each().await;
+    let id = event.summary.id;
     let mut administrator = Administrator::at(cluster.admin());
     let patch = json!({"title": "A Later Evening", "max_tickets": 2, "description": "New."});
     let changed = administrator.changes(id, &patch).await;
@@ -43,15 +49,8 @@ async fn a_change_of_a_published_event_reaches_every_screen() {
 
 #[tokio::test]
 async fn withdrawn_and_restored_tickets_reach_every_screen() {
-    let cluster = Cluster::start().await;
-    let edges = [cluster.edge(&[]).await, cluster.edge(&[]).await];
-    let event = hall(&mut cluster.admin(), &about("An Evening"), 20).await;
+    let (cluster, edges, event, screens) = two_edges_with_a_screen_each().await;
     let id = event.summary.id;
-    let mut screens = Vec::new();
-    for edge in &edges {
-        Buyer::at(edge.origin()).finds(id).await;
-        screens.push(Watcher::of(&edge.origin(), id).await);
-    }
     let mut administrator = Administrator::at(cluster.admin());
     let mut buyer = Buyer::at(edges[0].origin());
     administrator.withdraws(id, &[4, 5]).await;

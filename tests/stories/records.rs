@@ -3,13 +3,13 @@
 
 use parterre_domain::ReservationState::{Paid, Refunded};
 use parterre_domain::wire::api::TicketsUpload;
-use parterre_domain::{Rev, Timestamp};
+use parterre_domain::{EventId, Rev, Timestamp};
 use parterre_loadtest::now;
-use parterre_loadtest::wire::Admin;
+use parterre_loadtest::wire::{Admin, Reserved};
 use serde_json::{Value, json};
 
 use crate::story::{
-    Administrator, Buyer, Cluster, Plan, SOON, about, hall, ticket, tier, token_hash, until,
+    Administrator, Buyer, Cluster, Edge, Plan, SOON, about, hall, ticket, tier, token_hash, until,
 };
 
 const HOUR_MS: i64 = 3_600_000;
@@ -69,6 +69,18 @@ async fn sales_are_told_by_tier_and_by_hour() {
     assert_eq!(of_tier(&sales, "dear"), (1, 9_000));
 }
 
+/// An event, and a buyer who has paid for one of its tickets.
+async fn one_ticket_bought(cluster: &Cluster, edge: &Edge) -> (EventId, Buyer, Reserved) {
+    let event = hall(&mut cluster.admin(), &about("An Evening"), 20).await;
+    let id = event.summary.id;
+    let mut buyer = Buyer::at(edge.origin());
+    buyer.finds(id).await;
+    let reserved = buyer.reserves(id, &[1]).await;
+    buyer.pays(&reserved, "prompt").await;
+    buyer.waits_for(&reserved, Paid).await;
+    (id, buyer, reserved)
+}
+
 /// How many tickets of a tier are sold, and what for.
 fn of_tier(sales: &Value, id: &str) -> (i64, i64) {
     let tiers = sales["by_tier"].as_array().expect("tiers");
@@ -92,15 +104,7 @@ async fn the_audit_trail_names_whose_token_did_what() {
     let (cluster, edge) = Cluster::with_front(plan).await;
     let mut day = Administrator::at(cluster.admin());
     let mut night = Administrator::at(Admin::new(cluster.origin(), night_token));
-    let id = hall(&mut cluster.admin(), &about("An Evening"), 20)
-        .await
-        .summary
-        .id;
-    let mut buyer = Buyer::at(edge.origin());
-    buyer.finds(id).await;
-    let reserved = buyer.reserves(id, &[1]).await;
-    buyer.pays(&reserved, "prompt").await;
-    buyer.waits_for(&reserved, Paid).await;
+    let (id, _, reserved) = one_ticket_bought(&cluster, &edge).await;
     let before = trail(&mut day).await.len();
     assert!(before >= 3, "created, given tickets, published: {before}");
 
@@ -181,15 +185,7 @@ async fn trail(administrator: &mut Administrator) -> Vec<Entry> {
 #[tokio::test]
 async fn a_reservations_timeline_tells_its_life_in_order() {
     let (cluster, edge) = Cluster::with_front(Plan::default()).await;
-    let id = hall(&mut cluster.admin(), &about("An Evening"), 20)
-        .await
-        .summary
-        .id;
-    let mut buyer = Buyer::at(edge.origin());
-    buyer.finds(id).await;
-    let reserved = buyer.reserves(id, &[1]).await;
-    buyer.pays(&reserved, "prompt").await;
-    buyer.waits_for(&reserved, Paid).await;
+    let (_, mut buyer, reserved) = one_ticket_bought(&cluster, &edge).await;
     let mut administrator = Administrator::at(cluster.admin());
     administrator.refunds(reserved.reservation.id, true).await;
     buyer.waits_for(&reserved, Refunded).await;

@@ -46,41 +46,33 @@ struct InState {
 /// Which part of a list is wanted. Parameters that it doesn't know are refused by
 /// [`super::openapi::documented_queries_only`].
 #[derive(Deserialize)]
-struct Page {
+pub(super) struct Page {
     limit: Option<usize>,
     cursor: Option<String>,
 }
 
 impl Page {
-    fn limit(&self) -> Result<usize, Failed> {
-        limit(self.limit)
-    }
-
-    fn behind(&self, range: keys::Range) -> Result<keys::Range, Failed> {
-        behind(self.cursor.as_deref(), range)
-    }
-}
-
-/// How many entries a page is to have.
-pub(super) fn limit(asked: Option<usize>) -> Result<usize, Failed> {
-    match asked.unwrap_or(limits::DEFAULT_EVENTS_PER_PAGE) {
-        limit @ 1..=limits::EVENTS_PER_PAGE => Ok(limit),
-        _ => {
-            let reason = format!("must be 1 to {}", limits::EVENTS_PER_PAGE);
-            Err(Refusal::invalid("limit", reason).into())
+    /// How many entries it is to have.
+    pub(super) fn limit(&self) -> Result<usize, Failed> {
+        match self.limit.unwrap_or(limits::DEFAULT_EVENTS_PER_PAGE) {
+            limit @ 1..=limits::EVENTS_PER_PAGE => Ok(limit),
+            _ => {
+                let reason = format!("must be 1 to {}", limits::EVENTS_PER_PAGE);
+                Err(Refusal::invalid("limit", reason).into())
+            }
         }
     }
-}
 
-/// The part of a range behind a cursor.
-pub(super) fn behind(cursor: Option<&str>, range: keys::Range) -> Result<keys::Range, Failed> {
-    let Some(cursor) = cursor else {
-        return Ok(range);
-    };
-    let key = from_hex(cursor).filter(|key| range.contains(key));
-    match key {
-        Some(key) => Ok(range.after(&key)),
-        None => Err(Refusal::invalid("cursor", "isn't one of this list").into()),
+    /// The part of a range behind its cursor.
+    pub(super) fn behind(&self, range: keys::Range) -> Result<keys::Range, Failed> {
+        let Some(cursor) = &self.cursor else {
+            return Ok(range);
+        };
+        let key = from_hex(cursor).filter(|key| range.contains(key));
+        match key {
+            Some(key) => Ok(range.after(&key)),
+            None => Err(Refusal::invalid("cursor", "isn't one of this list").into()),
+        }
     }
 }
 

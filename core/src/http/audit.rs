@@ -6,9 +6,8 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use parterre_domain::keys;
 use parterre_domain::wire::admin::AuditList;
-use serde::Deserialize;
 
-use super::admin_lists::{behind, limit};
+use super::admin_lists::Page;
 use super::answer::{Params, Reply, json};
 use crate::context::Context;
 use crate::layouts::decode;
@@ -19,16 +18,9 @@ pub(super) fn routes() -> Router<Context> {
     Router::new().route("/admin/v1/audit", get(entries))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Page {
-    limit: Option<usize>,
-    cursor: Option<String>,
-}
-
 async fn entries(State(context): State<Context>, Params(page): Params<Page>) -> Reply {
-    let limit = limit(page.limit)?;
-    let range = behind(page.cursor.as_deref(), keys::audits())?;
+    let limit = page.limit()?;
+    let range = page.behind(keys::audits())?;
     let snapshot = context.store.snapshot().await?;
     let mut rows = snapshot.range(&range, limit + 1).await?;
     let more = rows.len() > limit;

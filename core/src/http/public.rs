@@ -9,13 +9,15 @@ use parterre_domain::command::{Answer, Command, Idempotency, Reserve};
 use parterre_domain::wire::api::{CheckoutRequest, Reservation, ReserveRequest};
 use parterre_domain::wire::feed::RESERVATION_HEADER;
 use parterre_domain::{
-    EventId, EventRecord, Layout, Refusal, ReservationId, ReservationRecord, ReservedTicket, Rev,
-    Slug, TicketId, TicketState, Token, limits,
+    EventId, EventRecord, Layout, Refusal, ReservationId, ReservationRecord, ReservedTicket, Slug,
+    TicketId, TicketState, Token, limits,
 };
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::answer::{BODY, Failed, Part, REV, Reply, bearer, body, id, json, read_json};
+use super::answer::{
+    BODY, Failed, Part, REV, Reply, bearer, body, id, json, read_json, rev_header,
+};
 use crate::context::Context;
 use crate::driver::fresh;
 use crate::lane::{Committed, Rejected};
@@ -89,15 +91,20 @@ async fn created(
     layout: &Layout,
     committed: Committed,
 ) -> Reply {
-    let rev = rev_of(context, event.id, &committed).await?;
-    let (record, states, outcome) = match committed.answer {
+    let (record, states, rev, outcome) = match committed.answer {
         Answer::Reservation(record) => {
             let states = vec![TicketState::Pending; record.tickets.len()];
-            (record, states, "reserved")
+            (record, states, committed.rev, "reserved")
         }
         Answer::Replayed(record) => {
-            let states = states_of(&context.store.snapshot().await?, &record).await?;
-            (record, states, "replayed")
+            let snapshot = context.store.snapshot().await?;
+            let states = states_of(&snapshot, &record).await?;
+            (
+                record,
+                states,
+                event_rev(&snapshot, event.id).await?,
+                "replayed",
+            )
         }
         other => return Err(Rejected::Broken(format!("reserving answered {other:?}")).into()),
     };
@@ -116,15 +123,6 @@ async fn created(
         .headers_mut()
         .extend(location.map(|location| (header::LOCATION, location)));
     Ok(response)
-}
-
-/// The rev at which what was answered is surely there: that of its commit, or of the
-/// event as it now is when an earlier request has done it.
-async fn rev_of(context: &Context, event: EventId, committed: &Committed) -> Result<Rev, Failed> {
-    match committed.answer {
-        Answer::Replayed(_) => Ok(event_rev(&context.store.snapshot().await?, event).await?),
-        _ => Ok(committed.rev),
-    }
 }
 
 /// Each ticket with its tier. One that the event doesn't have gets any: the rule refuses
@@ -163,11 +161,12 @@ async fn release(
 ) -> Reply {
     let record = owned(&context, &reservation, &headers).await?;
     let released = context.payments.release(&record).await?;
-    let rev = rev_of(&context, record.event, &released).await?;
-    let rev = HeaderValue::try_from(rev.to_string());
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    response.headers_mut().extend(rev.map(|rev| (REV, rev)));
-    Ok(response)
+    let rev = match released.answer {
+        // An earlier request has done it: the event as it is now surely has it.
+        Answer::Replayed(_) => event_rev(&context.store.snapshot().await?, record.event).await?,
+        _ => released.rev,
+    };
+    Ok((StatusCode::NO_CONTENT, [(REV, rev_header(rev))]).into_response())
 }
 
 async fn checkout(

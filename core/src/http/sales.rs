@@ -1,14 +1,14 @@
 //! What of an event is sold, by tier and by hour.
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use parterre_domain::state::counter;
 use parterre_domain::wire::admin::Sales;
 use parterre_domain::{EventId, Refusal, keys, limits};
 
-use super::answer::{Reply, id, json};
+use super::answer::{Part, Reply, id, json};
 use crate::context::Context;
 use crate::layouts::event_in;
 use crate::snapshot::{counts, event_rev};
@@ -19,7 +19,7 @@ pub(super) fn routes() -> Router<Context> {
     Router::new().route("/admin/v1/events/{id}/sales", get(sales))
 }
 
-async fn sales(State(context): State<Context>, Path(event): Path<String>) -> Reply {
+async fn sales(State(context): State<Context>, Part(event): Part) -> Reply {
     let snapshot = context.store.snapshot().await?;
     let record = event_in(&snapshot, id(&event, "event")?)
         .await?

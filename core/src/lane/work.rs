@@ -53,7 +53,8 @@ impl Lane {
         }
     }
 
-    /// The next job, sales before steps before bulk work; none when told to stop and nothing is left.
+    /// The next job, sales before steps before bulk work; none when told to stop and
+    /// nothing is left.
     async fn next(&mut self) -> Option<Job> {
         if let Some(job) = self.again.pop_front() {
             return Some(job);

@@ -115,3 +115,16 @@ pub(super) fn of_encoding(encoding: Encoding) -> &'static str {
         Encoding::Zstd => "zstd",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_counted_under_its_own_name() {
+        for (at, (route, name)) in RouteLabel::ALL.into_iter().enumerate() {
+            assert_eq!((route as usize, route.name()), (at, name));
+        }
+        assert_eq!(RouteLabel::Unknown as usize + 1, RouteLabel::ALL.len());
+    }
+}
