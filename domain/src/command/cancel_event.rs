@@ -38,8 +38,8 @@ impl CancelEvent {
 }
 
 /// Ends the next reservations of a cancelled event: it looks at no more than
-/// [`limits::RESERVATIONS_PER_STEP`] and ends as many of them as one commit takes. Answers the event; while its `cancelling` holds
-/// there is more to do.
+/// [`limits::RESERVATIONS_PER_STEP`] and ends as many of them as one commit takes. Answers
+/// the event; while its `cancelling` holds there is more to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CancelStep {
     /// Which event.
