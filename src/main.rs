@@ -17,6 +17,13 @@ mod vitals;
 
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
+
+/// Connections that come and go in thousands leave the system's allocator with memory in
+/// pieces: with it a server under slow clients grows for a minute, with this one it stays.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 fn main() -> ExitCode {
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,

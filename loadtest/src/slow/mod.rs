@@ -1,9 +1,10 @@
 //! Thousands of slow clients, and what they cost the server and everybody else.
 //!
 //! By turns a run without slow clients and one with them. In both, others read as fast as
-//! they can; the server's whole CPU time, what the slow ones cost it included, is divided
-//! by the others' reads. With the slow ones there, the server's memory is read once a
-//! second: it may rise until all of them are in, and then it must stay.
+//! they can, and the server's CPU time is divided by their reads. What slow clients cost it
+//! by themselves is measured behind each run, when they are alone, and taken off. With the
+//! slow ones there, the server's memory is read once a second: it may rise until all of
+//! them are in, and then it must stay.
 
 mod clients;
 mod others;
@@ -71,10 +72,12 @@ pub async fn slow(config: &SlowConfig) -> Result<SlowReport, Failure> {
     others::read(config, &events, config.lasts / 8).await?;
     for _ in 0..config.rounds {
         let quiet = measured(config, &events, config.lasts / 4).await?;
-        report.without.push(quiet);
+        report.without.push(quiet.cost(0.0));
         let crowd = Crowd::gather(config, events.large).await?;
-        let (cost, memory) = tokio::join!(measured(config, &events, config.lasts), weigh(config));
-        report.with.push(cost?);
+        let (run, memory) = tokio::join!(measured(config, &events, config.lasts), weigh(config));
+        let alone = alone(config, config.lasts / 4).await?;
+        report.with.push(run?.cost(alone));
+        report.alone.push(alone);
         report.memory.push(memory?);
         report.slow.add(crowd.disperse().await);
     }
@@ -104,18 +107,45 @@ async fn publish(config: &SlowConfig) -> Result<Events, Failure> {
     Err(Failure::Odd(what.to_owned()))
 }
 
-/// What a read of the others costs the server, and how long it takes.
-async fn measured(config: &SlowConfig, events: &Events, lasts: Duration) -> Result<Cost, Failure> {
+/// A run in which the others read.
+struct Run {
+    spent: Duration,
+    lasted: Duration,
+    reads: f64,
+    p99_micros: u64,
+}
+
+impl Run {
+    /// What a read cost the server, which spent so much of each second on slow clients.
+    fn cost(&self, alone: f64) -> Cost {
+        let (spent, lasted) = (self.spent.as_secs_f64(), self.lasted.as_secs_f64());
+        Cost {
+            cpu_micros: (spent - alone * lasted) * 1e6 / self.reads,
+            gross_micros: spent * 1e6 / self.reads,
+            p99_micros: self.p99_micros,
+            per_second: self.reads / lasted,
+        }
+    }
+}
+
+async fn measured(config: &SlowConfig, events: &Events, lasts: Duration) -> Result<Run, Failure> {
     let (before, began) = (cpu(config.pid)?, Instant::now());
     let read = others::read(config, events, lasts).await?;
-    let spent = cpu(config.pid)? - before;
-    let reads = read.count.max(1);
-    let reads = f64::from(u32::try_from(reads).unwrap_or(u32::MAX));
-    Ok(Cost {
-        cpu_micros: spent.as_secs_f64() * 1e6 / reads,
+    let reads = u32::try_from(read.count.max(1)).unwrap_or(u32::MAX);
+    Ok(Run {
+        spent: cpu(config.pid)? - before,
+        lasted: began.elapsed(),
+        reads: f64::from(reads),
         p99_micros: read.p99_micros,
-        per_second: reads / began.elapsed().as_secs_f64(),
     })
+}
+
+/// The seconds of CPU time that the server spends in a second when nobody reads.
+async fn alone(config: &SlowConfig, lasts: Duration) -> Result<f64, Failure> {
+    let (before, began) = (cpu(config.pid)?, Instant::now());
+    tokio::time::sleep(lasts).await;
+    let spent = cpu(config.pid)? - before;
+    Ok(spent.as_secs_f64() / began.elapsed().as_secs_f64())
 }
 
 /// The server's memory while the crowd is there.

@@ -14,8 +14,11 @@ const NOISE_KIB: u64 = 2 << 10;
 /// One run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cost {
-    /// The server's CPU time for one read of the others, in microseconds.
+    /// The server's CPU time for one read of the others, in microseconds, without what
+    /// slow clients cost it when they are alone.
     pub cpu_micros: f64,
+    /// The server's whole CPU time by the others' reads, in microseconds.
+    pub gross_micros: f64,
     /// 99 in 100 reads took at most this long.
     pub p99_micros: u64,
     /// Reads a second.
@@ -47,6 +50,9 @@ pub struct SlowReport {
     pub without: Vec<Cost>,
     /// Runs with them, by turns with the others.
     pub with: Vec<Cost>,
+    /// What slow clients cost the server when they are alone, in seconds of CPU time a
+    /// second.
+    pub alone: Vec<f64>,
     /// Memory in the runs with them.
     pub memory: Vec<Memory>,
     /// What became of them.
@@ -83,13 +89,21 @@ impl fmt::Display for SlowReport {
             for cost in costs {
                 writeln!(
                     f,
-                    "  {:.1} µs of the server's CPU, p99 {}, {:.0}/s",
+                    "  {:.1} µs of the server's CPU ({:.1} with the slow ones' own), p99 {}, {:.0}/s",
                     cost.cpu_micros,
+                    cost.gross_micros,
                     Micros(cost.p99_micros),
                     cost.per_second
                 )?;
             }
             writeln!(f, "  median {:.1} µs", median(costs))?;
+        }
+        for alone in &self.alone {
+            writeln!(
+                f,
+                "slow clients alone: {:.0} ms of the server's CPU a second",
+                alone * 1e3
+            )?;
         }
         writeln!(f, "ratio {:.3}, at most {RATIO}", self.ratio())?;
         for memory in &self.memory {
