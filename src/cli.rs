@@ -429,6 +429,40 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_says_is_as_it_is_promised() {
+        let rows = [
+            ("standalone", "data", "./data"),
+            ("standalone", "listen", "127.0.0.1:8080"),
+            ("standalone", "core-listen", "127.0.0.1:8081"),
+            ("standalone", "ops-listen", "127.0.0.1:9080"),
+            ("standalone", "payments", "sandbox"),
+            ("standalone", "cache-bytes", "512MiB"),
+            ("standalone", "rate-limit", "50:200"),
+            ("standalone", "drain", "10s"),
+            ("core", "listen", "127.0.0.1:8081"),
+            ("core", "ops-listen", "127.0.0.1:9081"),
+            ("core", "drain", "10s"),
+            ("edge", "listen", "127.0.0.1:8080"),
+            ("edge", "ops-listen", "127.0.0.1:9082"),
+            ("edge", "cache-bytes", "512MiB"),
+            ("edge", "rate-limit", "50:200"),
+            ("edge", "drain", "10s"),
+            ("import", "currency", "EUR"),
+            ("import", "tz", "UTC"),
+        ];
+        let cli = Cli::command();
+        let admin = cli.find_subcommand("admin").unwrap();
+        for (role, flag, expected) in rows {
+            let command = cli.find_subcommand(role);
+            let command = command.or_else(|| admin.find_subcommand(role)).unwrap();
+            let mut arguments = command.get_arguments();
+            let argument = arguments.find(|argument| argument.get_long() == Some(flag));
+            let said = argument.unwrap().get_default_values();
+            assert_eq!(said, [expected], "{role} --{flag}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_said_in_one_line_with_what_mends_it() {
         for (arguments, said) in [
             (&["core"][..], "--store"),

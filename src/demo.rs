@@ -350,7 +350,59 @@ fn arc(section: &str, tier: &str, row: u32, radius: f64) -> Vec<Value> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
+    use parterre_core::config::{AdminToken, Config, Payments, StoreConfig};
+    use tokio::sync::oneshot;
+    use tokio::time::Instant;
+
     use super::*;
+
+    const TOKEN: &str = "an administrator's token";
+
+    #[tokio::test]
+    async fn the_programme_is_loaded_into_an_empty_store_and_no_other() {
+        let config = Config {
+            store: StoreConfig::Memory,
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            public_url: "http://127.0.0.1:1".into(),
+            cluster_secret: "a cluster's secret".into(),
+            admin_tokens: vec![AdminToken {
+                name: "test".into(),
+                hash: crate::secrets::hash(TOKEN),
+            }],
+            signing_keys: vec![[7; 32]],
+            payments: Payments::Sandbox,
+            tls: None,
+            dialer: Dialer::default(),
+        };
+        let core = parterre_core::build(config).await;
+        let core = core.unwrap_or_else(|error| panic!("{error}"));
+        let origin = format!("http://{}", core.address());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let running = tokio::spawn(core.run(async {
+            drop(stopped.await);
+            Instant::now()
+        }));
+        let client = Client::new(&origin, TOKEN, Dialer::default());
+        let listed = async || {
+            let list: Value = client.get("/admin/v1/events?limit=100").await.unwrap();
+            list["events"].as_array().unwrap().clone()
+        };
+        load(origin.clone(), TOKEN.to_owned(), Dialer::default()).await;
+        let programme = listed().await;
+        assert_eq!(programme.len(), SHOWS.len());
+        for event in &programme {
+            assert_eq!(event["status"], "on_sale", "{event}");
+        }
+        load(origin.clone(), TOKEN.to_owned(), Dialer::default()).await;
+        assert_eq!(listed().await, programme);
+        drop(stop);
+        running
+            .await
+            .unwrap()
+            .unwrap_or_else(|error| panic!("{error}"));
+    }
 
     #[test]
     fn every_show_is_ahead_and_its_tickets_are_taken() {

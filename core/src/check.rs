@@ -65,7 +65,10 @@ pub async fn check(store: &AnyStore) -> Result<Report, Failure> {
     Ok(report)
 }
 
-/// When the store was last written to: what was due after that waits for a core to run.
+/// When the store was last written to, the last moment at which a core surely ran. A
+/// reservation must end in time only while one does, and a store that is audited has none:
+/// by the wall clock every store of a core that was stopped for a while would be in breach.
+/// The drawback: what a core that ran on without a commit left overdue isn't found.
 fn newest(rows: &Rows) -> Timestamp {
     let log = rows.0.range(vec![keys::LOG]..vec![keys::LOG + 1]);
     let records = log.rev().filter_map(|(_, value)| decode_record(value).ok());

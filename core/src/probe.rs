@@ -76,35 +76,107 @@ pub(crate) async fn sane_clock(store: &AnyStore, clock: &Clock) -> Result<(), No
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use bytes::Bytes;
     use parterre_domain::{LogRecord, Timestamp};
+    use redb::StorageBackend;
+    use redb::backends::InMemoryBackend;
 
     use super::*;
+    use crate::store::embedded::EmbeddedStore;
     use crate::store::memory::MemoryStore;
     use crate::store::{Commit, Marker, Transaction};
 
-    #[tokio::test]
-    async fn a_clock_before_the_newest_commit_is_not_sane() {
-        let store = AnyStore::Memory(MemoryStore::new());
-        let at = Timestamp::from_millis(1_900_000_000_000);
-        let clock = Clock::manual(at - Duration::from_secs(1));
-        assert_eq!(sane_clock(&store, &clock).await, Ok(()), "an empty store");
-        let record = LogRecord {
-            at,
-            events: Vec::new(),
-        };
+    const AT: Timestamp = Timestamp::from_millis(1_900_000_000_000);
+
+    /// Commits a record that says so; whether it is in.
+    async fn commits(store: &AnyStore, at: Timestamp) -> bool {
+        let events = Vec::new();
+        let record = parterre_domain::encode(&LogRecord { at, events });
         let commit = Commit {
             writes: Vec::new(),
-            record: Bytes::from(parterre_domain::encode(&record)),
+            record: Bytes::from(record),
             marker: Marker {
                 key: b"mlane".to_vec(),
                 batch: [0; 16],
             },
         };
         let transaction = store.begin().await.unwrap();
-        let Ok(_) = transaction.commit(commit).await else {
-            panic!("no commit")
+        transaction.commit(commit).await.is_ok()
+    }
+
+    fn probe(store: AnyStore, now: Timestamp) -> Probe {
+        Probe {
+            store,
+            clock: Clock::manual(now),
+            metrics: Metrics::new().unwrap(),
+        }
+    }
+
+    /// A disk that syncs nothing once it is broken.
+    #[derive(Debug)]
+    struct Disk {
+        memory: InMemoryBackend,
+        broken: Arc<AtomicBool>,
+    }
+
+    impl StorageBackend for Disk {
+        fn len(&self) -> io::Result<u64> {
+            self.memory.len()
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+            self.memory.read(offset, out)
+        }
+
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            self.memory.set_len(len)
+        }
+
+        fn sync_data(&self) -> io::Result<()> {
+            if self.broken.load(Ordering::SeqCst) {
+                return Err(io::Error::other("the disk is broken"));
+            }
+            self.memory.sync_data()
+        }
+
+        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+            self.memory.write(offset, data)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_core_is_ready_while_its_store_works_and_its_clock_is_sane() {
+        let store = AnyStore::Memory(MemoryStore::new());
+        assert!(commits(&store, AT).await);
+        assert_eq!(probe(store.clone(), AT).ready().await, Ok(()));
+        let behind = probe(store, AT - Duration::from_secs(1)).ready().await;
+        let behind = behind.unwrap_err();
+        assert!(behind.contains("set the clock"), "{behind}");
+
+        let broken = Arc::new(AtomicBool::new(false));
+        let disk = Disk {
+            memory: InMemoryBackend::new(),
+            broken: Arc::clone(&broken),
         };
+        let store = AnyStore::Embedded(EmbeddedStore::open_backend(disk).unwrap());
+        let probe = probe(store.clone(), AT);
+        assert_eq!(probe.ready().await, Ok(()));
+        broken.store(true, Ordering::SeqCst);
+        assert!(!commits(&store, AT).await);
+        let failed = probe.ready().await.unwrap_err();
+        assert!(failed.contains("the disk is broken"), "{failed}");
+    }
+
+    #[tokio::test]
+    async fn a_clock_before_the_newest_commit_is_not_sane() {
+        let store = AnyStore::Memory(MemoryStore::new());
+        let clock = Clock::manual(AT - Duration::from_secs(1));
+        assert_eq!(sane_clock(&store, &clock).await, Ok(()), "an empty store");
+        assert!(commits(&store, AT).await);
         let behind = NotSane::Clock(Duration::from_secs(1));
         assert_eq!(sane_clock(&store, &clock).await, Err(behind));
         clock.advance(Duration::from_millis(750));

@@ -104,6 +104,22 @@ async fn sales_are_what_is_sold_now_by_tier_and_by_hour() {
     world.ended().await.unwrap();
 }
 
+#[tokio::test]
+async fn an_event_shows_its_lowest_price_and_what_was_not_said_of_it() {
+    let (world, _) = start().await;
+    let draft = world.draft(json!({})).await;
+    let path = |event: &str| format!("/admin/v1/events/{event}");
+    let shown = world.shown(&path(&draft)).await;
+    assert_eq!(shown["price_from"], Value::Null);
+    assert_eq!(shown["max_tickets"], 10);
+    assert_eq!(shown["hold_seconds"], 600);
+    assert_eq!(shown["sale_opens_at"], "2030-06-01T10:00:00.000Z");
+    assert_eq!(shown["sale_closes_at"], shown["starts_at"]);
+    let event = two_tiers(&world).await;
+    assert_eq!(world.shown(&path(&event)).await["price_from"], 2_000);
+    world.ended().await.unwrap();
+}
+
 const AUDIT: &str = "/admin/v1/audit";
 const NIGHT_SHIFT: &str = "another administrator's token, quite long";
 

@@ -17,7 +17,9 @@ use parterre_core::config::StoreConfig;
 use parterre_domain::wire::feed::{
     CatalogPage, EventSnapshot, FeedFrame, Join, LayoutPage, SECRET_HEADER, checksum, decode_record,
 };
-use parterre_domain::{Counts, EventId, Layout, LayoutChunk, Rev, SalePhase, States, limits};
+use parterre_domain::{
+    Counts, EventChange, EventId, Layout, LayoutChunk, Rev, SalePhase, States, limits,
+};
 use serde_json::json;
 use site::{PATIENCE, SECRET, World, config};
 use tokio::net::TcpStream;
@@ -383,20 +385,26 @@ async fn the_sale_opens_by_itself_and_every_edge_hears_of_it() {
     let opens_at = parterre_core::clock::Clock::Wall.now() + Duration::from_secs(1);
     let soon = json!({"sale_opens_at": opens_at.to_string()});
     let event = world.published_with(1, soon).await;
-    let opened = loop {
+    let opened_at = loop {
         let FeedFrame::Records { records, .. } = edge.frame().await else {
             panic!("no records")
         };
-        let changes = records
+        let mut records = records
             .iter()
-            .flat_map(|(_, record)| decode_record(record).unwrap().events);
-        let phase = changes
-            .filter_map(|change| Some(change.record?.phase))
-            .last();
-        if phase == Some(SalePhase::Open) {
-            break event;
+            .map(|(_, record)| decode_record(record).unwrap());
+        let opens = |change: &EventChange| {
+            let record = change.record.as_ref();
+            record.is_some_and(|record| record.phase == SalePhase::Open)
+        };
+        if let Some(record) = records.find(|record| record.events.iter().any(opens)) {
+            break record.at;
         }
     };
-    world.reserve(&opened, &[0]).await.is(201);
+    let late = opened_at.since(opens_at);
+    assert!(
+        opened_at >= opens_at && late <= Duration::from_secs(1),
+        "{late:?}"
+    );
+    world.reserve(&event, &[0]).await.is(201);
     world.ended().await.unwrap();
 }

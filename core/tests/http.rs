@@ -40,7 +40,9 @@ async fn a_ticket_is_created_sold_refused_to_the_next_and_given_back() {
     release().await.is(204);
     release().await.is(204);
     let shown = world.edge("GET", &path).token(&reservation).send().await;
-    assert_eq!(shown.is(200).json()["state"], "released");
+    let shown = shown.is(200).json();
+    assert_eq!(shown["state"], "released");
+    assert!(shown.get("token").is_none(), "{shown}");
     assert_eq!(world.states(&event).await, "ffff");
     world.ended().await.unwrap();
 }
@@ -155,6 +157,18 @@ async fn every_refusal_is_a_problem_that_says_what_to_mend() {
             .await;
         let problem = reply.problem(status, slug);
         assert!(problem["detail"].as_str().is_some(), "{problem}");
+    }
+    let said = [
+        (r#"{"seats": [1]}"#, "`seats`"),
+        (r#"{"tickets": ["a"]}"#, "\"a\""),
+        (r#"{"tickets": [1]"#, "line 1"),
+    ];
+    for (body, what) in said {
+        let call = world.edge("POST", &reserve);
+        let problem = call.body("application/json", body).send().await;
+        let problem = problem.problem(400, "malformed");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(what), "{body}: {detail}");
     }
     world.ended().await.unwrap();
 }
@@ -317,6 +331,27 @@ async fn withdrawn_tickets_are_not_for_sale_until_restored() {
 }
 
 #[tokio::test]
+async fn five_thousand_tickets_are_withdrawn_and_restored_at_once_and_no_more() {
+    let world = World::start().await;
+    let event = world.published(5_001).await;
+    let turn = async |what: &str, tickets: u32| {
+        let path = format!("/admin/v1/events/{event}/tickets/{what}");
+        let tickets: Vec<u32> = (0..tickets).collect();
+        let call = world.admin("POST", &path);
+        call.json(&json!({ "tickets": tickets })).send().await
+    };
+    for (what, letter) in [("withdraw", "w"), ("restore", "f")] {
+        turn(what, 5_000).await.is(200);
+        let expected = letter.repeat(5_000) + "f";
+        assert!(world.states(&event).await == expected, "after {what}");
+        let problem = turn(what, 5_001).await.problem(422, "invalid");
+        assert_eq!(problem["errors"][0]["field"], "tickets", "{problem}");
+        assert!(world.states(&event).await == expected, "after {what}");
+    }
+    world.ended().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_cancelled_event_gives_up_its_reservations_by_itself() {
     let world = World::start().await;
     let event = world.published(2).await;
@@ -389,10 +424,15 @@ async fn operators_see_that_it_is_ready_and_what_it_did() {
     let event = world.published(1).await;
     world.reserve(&event, &[0]).await.is(201);
     world.reserve(&event, &[0]).await.is(409);
+    for path in ["/nowhere", "/nowhere/else", "/admin/v1/nowhere"] {
+        world.admin("GET", path).send().await.is(404);
+    }
     world.probe.ready().await.unwrap();
     let metrics = world.probe.metrics();
+    assert!(!metrics.contains("nowhere"), "{metrics}");
     for line in [
         r#"parterre_core_requests_total{route="/v1/events/{id}/reservations",status="201"} 1"#,
+        r#"parterre_core_requests_total{route="none",status="404"} 3"#,
         r#"parterre_core_refusals_total{reason="tickets-taken"} 1"#,
         r#"parterre_core_reservations_total{outcome="reserved"} 1"#,
         "parterre_core_log_head ",

@@ -22,13 +22,13 @@ use parterre_core::store::memory::MemoryStore;
 use parterre_core::store::{Commit, Marker, Store, Transaction};
 use parterre_domain::command::{
     Answer, BeginCheckout, ChangeEvent, Command, EventPatch, ProviderWord, Refund, Release,
-    SettlePayment,
+    SettlePayment, StageChunk,
 };
 use parterre_domain::keys;
 use parterre_domain::state::{TicketRecord, Write};
 use parterre_domain::wire::api::BestWish;
 use parterre_domain::{
-    Buyer, Money, PaymentId, Refusal, ReservationRecord, TicketId, Token, limits,
+    Buyer, Money, PaymentId, Refusal, ReservationRecord, TicketId, Token, UploadId, limits,
 };
 use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
@@ -182,6 +182,38 @@ async fn gated(rows: u32, seats: u32) -> (AnyStore, Gate) {
     };
     let store = AnyStore::Embedded(EmbeddedStore::open_backend(disk).unwrap());
     (on_sale(store, rows, seats).await, gate)
+}
+
+#[tokio::test]
+async fn an_upload_is_written_in_small_pieces_behind_waiting_sales() {
+    let (store, gate) = gated(1, 40).await;
+    let core = core(&store, 1);
+    gate.set(true);
+    let first = submit(&core.lanes, reserve(99, &[39]));
+    until(|| core.metrics.batch_commands.get_sample_count() == 1).await;
+    let pieces = (0..20).map(|number| {
+        let chunk = StageChunk {
+            event: EVENT,
+            upload: UploadId([7; 16]),
+            number,
+            bytes: vec![1; limits::CHUNK_BYTES],
+        };
+        submit(&core.lanes, Command::StageChunk(chunk))
+    });
+    let pieces: Vec<_> = pieces.collect();
+    until(|| core.metrics.lane_depth.get() == 20).await;
+    let sales = (0..30).map(|buyer| submit(&core.lanes, reserve(buyer, &[buyer])));
+    let sales: Vec<_> = sales.collect();
+    until(|| core.metrics.lane_depth.get() == 50).await;
+    gate.set(false);
+    assert!(first.await.unwrap().is_ok());
+    let revs = |outcomes: Vec<Outcome>| outcomes.into_iter().map(|o| o.unwrap().rev);
+    let sold: BTreeSet<_> = revs(answers(sales).await).collect();
+    let pieces: BTreeSet<_> = revs(answers(pieces).await).collect();
+    assert_eq!(sold.len(), 1, "sales that wait go together");
+    assert_eq!(pieces.len(), 20, "a commit has one piece");
+    // One piece goes along with the sales, and no sale waits for another.
+    assert_eq!(pieces.first(), sold.first());
 }
 
 #[tokio::test]

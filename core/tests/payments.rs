@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use parterre_core::clock::Clock;
+use parterre_core::config::StoreConfig;
+use parterre_domain::{Timestamp, limits};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use site::{Reply, SECRET, World, eventually};
+use site::{Reply, SECRET, World, config, eventually};
 
 fn path(reservation: &Value) -> String {
     format!("/v1/reservations/{}", reservation["id"].as_str().unwrap())
@@ -171,6 +173,39 @@ async fn a_checkout_names_what_it_can_not_take() {
 }
 
 #[tokio::test]
+async fn a_checkout_prolongs_a_reservation_once() {
+    let clock = Clock::manual("2030-06-01T10:00:00.000Z".parse().unwrap());
+    let world = World::with_clock(config(StoreConfig::Memory), &clock).await;
+    let event = world.published_with(2, json!({"hold_seconds": 600})).await;
+    let first = world.reserve(&event, &[0]).await.is(201).json();
+    let second = world.reserve(&event, &[1]).await.is(201).json();
+    assert_eq!(first["created_at"], "2030-06-01T10:00:00.000Z");
+    assert_eq!(first["expires_at"], "2030-06-01T10:10:00.000Z");
+
+    clock.advance(Duration::from_secs(240));
+    let answer = check_out(&world, &first, &checkout()).await.is(200).json();
+    assert_eq!(answer["expires_at"], "2030-06-01T10:14:00.000Z");
+    let url = answer["redirect_url"].as_str().unwrap();
+    // As the settings of these tests have it.
+    assert!(url.starts_with("http://127.0.0.1:1/"), "{url}");
+    clock.advance(Duration::from_secs(60));
+    let again = check_out(&world, &first, &checkout()).await.is(200).json();
+    assert_eq!(again, answer);
+    let first = shown(&world, &first).await;
+    assert_eq!(first["expires_at"], answer["expires_at"]);
+
+    // A shorter hold takes nothing of what was promised.
+    let path = format!("/admin/v1/events/{event}");
+    let call = world
+        .admin("PATCH", &path)
+        .json(&json!({"hold_seconds": 10}));
+    call.send().await.is(200);
+    let answer = check_out(&world, &second, &checkout()).await.is(200).json();
+    assert_eq!(answer["expires_at"], second["expires_at"]);
+    world.ended().await.unwrap();
+}
+
+#[tokio::test]
 async fn nobody_pays_for_tickets_that_were_given_back() {
     let world = World::start().await;
     let event = world.published(2).await;
@@ -206,6 +241,12 @@ async fn a_reservation_that_nobody_pays_gives_its_tickets_back() {
     })
     .await;
     assert_eq!(shown(&world, &reservation).await["state"], "expired");
+    let path = format!("/admin{}", path(&reservation));
+    let timeline = world.shown(&path).await["timeline"].clone();
+    assert_eq!(timeline[1]["what"], "expired");
+    let time = |of: &Value| of.as_str().unwrap().parse::<Timestamp>().unwrap();
+    let late = time(&timeline[1]["at"]).since(time(&reservation["expires_at"]));
+    assert!(late <= limits::EXPIRY_SLACK, "{late:?} late");
     let again = release(&world, &reservation).await;
     assert_eq!(again.problem(409, "conflict")["state"], "expired");
     let late = check_out(&world, &reservation, &checkout()).await;

@@ -68,6 +68,14 @@ async fn tickets_come_as_json_as_a_table_or_as_a_seating_plan() {
     assert_eq!(layout["sections"], json!(["Stalls", "Floor"]));
     assert_eq!(layout["tickets"]["tier"], json!([0, 0, 1, 1, 0]));
     assert_eq!(layout["tiers"][1]["price"], 900);
+    for column in ["x", "y"] {
+        assert!(layout["tickets"].get(column).is_none(), "{layout}");
+    }
+    let availability = format!("/admin/v1/events/{event}/availability");
+    let availability = world.shown(&availability).await;
+    assert_eq!(availability["states"], "fffff");
+    let counts = json!({"total": 5, "free": 5, "pending": 0, "sold": 0});
+    assert_eq!(availability["counts"], counts);
 
     let event = world.draft(json!({})).await;
     let path = format!("/admin/v1/events/{event}/tickets?prices=gold:7000");
@@ -204,6 +212,9 @@ async fn an_upload_keeps_its_place_until_its_tickets_are_in_the_event() {
         (ask().await.status == 503).then_some(())
     })
     .await;
+    let busy = ask().await;
+    assert_eq!(busy.header("retry-after"), "1");
+    busy.problem(503, "busy");
     let uploads = begun.into_iter().map(|begun| begun.answer(csv.as_bytes()));
     let uploads = futures_util::future::join_all(uploads);
     let watching = async {

@@ -113,6 +113,24 @@ async fn the_hours_in_which_hardly_anybody_buys_are_suggested() {
 }
 
 #[tokio::test]
+async fn what_was_bought_more_than_four_weeks_ago_says_nothing_of_the_quiet_hours() {
+    let clock = Clock::manual("2030-06-01T02:00:00Z".parse::<Timestamp>().unwrap());
+    let world = World::with_clock(config(StoreConfig::Memory), &clock).await;
+    let event = world.published(2).await;
+    let wait = |hours: u64| clock.advance(Duration::from_secs(hours * 3_600));
+    let suggested = async || world.shown(WINDOW).await["suggested"]["from"].clone();
+    world.buy(&event, &[0]).await;
+    wait(8 * 24 + 10);
+    world.buy(&event, &[1]).await;
+    // Four weeks after the first of the two.
+    wait(20 * 24 - 10);
+    assert_eq!(suggested().await, "03:00");
+    wait(1);
+    assert_eq!(suggested().await, "00:00");
+    world.ended().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_window_that_cant_be_used_is_refused_by_its_field() {
     let world = World::start().await;
     let rows = [

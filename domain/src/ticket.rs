@@ -284,6 +284,18 @@ mod tests {
     }
 
     #[test]
+    fn a_ticket_takes_the_steps_of_its_lifecycle_and_no_other() {
+        let known = ["fp", "ps", "pf", "fs", "sf", "sw", "fw", "wf"];
+        for from in TicketState::ALL {
+            for to in TicketState::ALL {
+                let step = format!("{}{}", from.letter(), to.letter());
+                let expected = known.contains(&&*step);
+                assert_eq!(from.may_become(to), expected, "{from:?} to {to:?}");
+            }
+        }
+    }
+
+    #[test]
     fn counts_follow_steps() {
         let mut states = States::all_free(4);
         let mut counts = states.count();

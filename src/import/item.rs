@@ -194,6 +194,26 @@ mod tests {
     }
 
     #[test]
+    fn an_event_that_nobody_gave_is_named_after_its_plan_and_a_month_ahead() {
+        let ahead = |now: Timestamp| now + SignedDuration::from_hours(24 * 30);
+        let earliest = ahead(Timestamp::now());
+        let hall = json!({ "name": "Great Hall", "zones": [] });
+        let item = plan(&hall, Bytes::new(), &settings()).ok().unwrap();
+        let latest = ahead(Timestamp::now());
+        for (field, expected) in [
+            ("title", "Great Hall"),
+            ("venue", "Great Hall"),
+            ("category", "other"),
+            ("currency", "EUR"),
+        ] {
+            assert_eq!(item.about[field], expected, "{field}");
+        }
+        let starts_at = item.about["starts_at"].as_str().unwrap();
+        let starts_at: Timestamp = starts_at.parse().unwrap();
+        assert!((earliest..=latest).contains(&starts_at), "{starts_at}");
+    }
+
+    #[test]
     fn every_time_of_an_event_is_settled() {
         let mut about = json!({
             "starts_at": "2030-01-03T00:00:00Z", "sale_opens_at": "2030-01-01T00:00:00",

@@ -56,6 +56,43 @@ async fn secrets_are_made_once_and_only_their_owner_reads_them() {
     assert!(status.success(), "{status}");
     server.restart().await;
     assert_eq!(secrets(), made);
+    let log = server.process.whole_log();
+    for name in ["admin-token", "cluster-secret", "signing-key"] {
+        let file = data.join(name).display().to_string();
+        let said = |line: &&str| line.contains("made a secret") && line.contains(&file);
+        assert_eq!(log.lines().filter(said).count(), 1, "{name}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn a_demo_has_a_programme_without_anybody_doing_anything() {
+    let server = Standalone::with(&["--demo"]).await;
+    until("something is on sale", SOON, async || {
+        let listed = asks(server.edge(), &Call::get("/v1/events?limit=1")).await;
+        let listed: serde_json::Value = serde_json::from_slice(&listed.body).expect("JSON");
+        (listed["events"][0]["status"] == "on_sale").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_load_test_of_a_server_says_that_all_it_was_told_agrees() {
+    let server = Standalone::start().await;
+    let (edge, core) = (server.edge().to_string(), server.core().to_string());
+    let token = server.data().join("admin-token").display().to_string();
+    let smoke = |core: &str| {
+        let little = ["--browsers", "1", "--watchers", "1", "--buyers", "2"];
+        let servers = ["--edge", &edge, "--core", core, "--token-file", &token];
+        let all = [
+            &["loadtest", "smoke", "--seconds", "1"],
+            &little[..],
+            &servers,
+        ];
+        parterre(&all.concat())
+    };
+    says(&smoke(&core), 0, "Everything agrees.");
+    let nobody = format!("http://{}", free_address());
+    says(&smoke(&nobody), 2, "the test can't begin");
 }
 
 #[test]

@@ -314,3 +314,36 @@ pub(super) fn hex_header(bytes: [u8; 16]) -> HeaderValue {
     let text = crate::snapshot::to_hex(&bytes);
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("none"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_lane_rejects_says_whether_and_when_to_ask_again() {
+        let rows = [
+            (Rejected::Busy, 503, "busy", Some("1")),
+            (Rejected::Unavailable, 503, "core-unavailable", Some("1")),
+            (
+                Refusal::ProviderUnreachable.into(),
+                503,
+                "core-unavailable",
+                Some("2"),
+            ),
+            (Rejected::OutcomeUnknown, 504, "outcome-unknown", None),
+            (Rejected::Broken(String::new()), 500, "internal", None),
+        ];
+        for (rejected, status, slug, retry_after) in rows {
+            let what = format!("{rejected:?}");
+            let failed = Failed::from(rejected);
+            assert_eq!(failed.0.slug(), slug, "{what}");
+            let response = failed.into_response();
+            assert_eq!(response.status().as_u16(), status, "{what}");
+            let header = |name| response.headers().get(name);
+            let seconds = header(header::RETRY_AFTER).map(HeaderValue::as_bytes);
+            assert_eq!(seconds, retry_after.map(str::as_bytes), "{what}");
+            let kind = header(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+            assert_eq!(kind, Some(&b"application/problem+json"[..]), "{what}");
+        }
+    }
+}

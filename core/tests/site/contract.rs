@@ -24,14 +24,18 @@ impl Contract {
         Self(document)
     }
 
-    /// Fails on an answer that the document doesn't tell of: its status, its type, its
-    /// headers. Calls that aren't in this document are an edge's.
+    /// Fails on an answer without an id, and on one that the document doesn't tell of: its
+    /// status, its type, its headers. Calls that aren't in this document are an edge's.
     #[track_caller]
     pub(crate) fn check(&self, method: &str, path: &str, reply: &Reply) {
+        let call = format!("{method} {path} answers {}", reply.status);
+        assert!(
+            reply.headers.contains_key("request-id"),
+            "{call} without id"
+        );
         let Some(operations) = self.operations(path) else {
             return;
         };
-        let call = format!("{method} {path} answers {}", reply.status);
         let Some(operation) = operations.get(method.to_lowercase()) else {
             assert_eq!(reply.status, 405, "{call}: {}", reply.text());
             return;

@@ -305,6 +305,8 @@ impl Reply {
         let problem = body.json();
         assert_eq!(problem["type"], format!("/problems/{slug}"), "{problem}");
         assert_eq!(problem["status"], status, "{problem}");
+        let title = problem["title"].as_str();
+        assert!(title.is_some_and(|title| !title.is_empty()), "{problem}");
         problem
     }
 

@@ -53,6 +53,7 @@ mod tests {
             (|a| a.max_tickets = 0, "max_tickets"),
             (|a| a.max_tickets = 101, "max_tickets"),
             (|a| a.hold_seconds = 9, "hold_seconds"),
+            (|a| a.hold_seconds = 86_401, "hold_seconds"),
             (|a| a.image_url = Some("javascript:1".into()), "image_url"),
             (|a| a.sale_opens_at = Some(a.starts_at), "sale_opens_at"),
         ];
@@ -67,6 +68,27 @@ mod tests {
                 Err(Refusal::Invalid(errors)) => assert_eq!(errors[0].field, *field),
                 other => panic!("{field}: {other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn every_bound_is_allowed_itself() {
+        for (max_tickets, hold_seconds) in [(1, 10), (100, 86_400)] {
+            let command = Command::CreateEvent(CreateEvent {
+                event: World::EVENT,
+                about: About {
+                    max_tickets,
+                    hold_seconds,
+                    ..about()
+                },
+            });
+            let mut world = World::empty();
+            world.run(command).unwrap();
+            let made = world.event().about;
+            assert_eq!(
+                (made.max_tickets, made.hold_seconds),
+                (max_tickets, hold_seconds)
+            );
         }
     }
 

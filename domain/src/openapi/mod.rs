@@ -203,6 +203,12 @@ mod tests {
     }
 
     #[test]
+    fn it_is_a_document_of_openapi_3_1() {
+        let version = document()["openapi"].as_str().unwrap().to_owned();
+        assert!(version.starts_with("3.1."), "{version}");
+    }
+
+    #[test]
     fn every_reference_leads_somewhere() {
         fn check(document: &Value, part: &Value) {
             match part {

@@ -208,7 +208,12 @@ fn reserving_what_another_is_deciding_about_is_caught() {
         _ => Some(value),
     };
     let rules = Rules::reading(read);
-    caught(rules, 2, any, "the log counts");
+    caught(
+        rules,
+        2,
+        any,
+        "no lifecycle takes a ticket from Pending to Pending",
+    );
 }
 
 #[test]
@@ -221,7 +226,31 @@ fn withdrawing_what_a_buyer_is_deciding_about_is_caught() {
         _ => Some(value),
     };
     let rules = Rules::reading(read);
-    caught(rules, 2, any, "the log counts");
+    caught(
+        rules,
+        2,
+        any,
+        "no lifecycle takes a ticket from Pending to Withdrawn",
+    );
+}
+
+#[test]
+fn a_refund_that_calls_itself_a_release_is_caught() {
+    let written = |command: &Command, writes: &mut Vec<Write>, _: &mut LogRecord| {
+        let Command::Refund(_) = command else { return };
+        for write in writes {
+            if let Write::Set(key, value) = write
+                && key[0] == b'r'
+            {
+                let mut record = reservation(value);
+                record.state = ReservationState::Released;
+                *value = parterre_domain::encode(&record);
+            }
+        }
+    };
+    let rules = Rules::writing(written);
+    let breach = "no lifecycle takes a reservation from Paid to Released";
+    caught(rules, 1, any, breach);
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! What must hold after every step, beyond the invariants of a store at rest.
 
 use parterre_domain::invariants::{self, Invariant};
-use parterre_domain::{CountsChange, LogRecord, PaymentOutcome, ReservationState, States, limits};
+use parterre_domain::{
+    CountsChange, LogRecord, PaymentOutcome, ReservationState, States, TicketState, limits,
+};
 
 use crate::action::{Action, Asking, Told};
 use crate::rules::Rules;
@@ -9,6 +11,9 @@ use crate::world::{BUYERS, Buyer, EVENT, PAYMENTS, Payment, Session, World};
 
 /// Sweeps after which a world of two buyers must be at rest.
 const SWEEPS: usize = 40;
+
+/// Every step that a ticket may take, by the letters of its states.
+const TICKET_STEPS: [&str; 8] = ["fp", "ps", "pf", "fs", "sf", "sw", "fw", "wf"];
 
 /// What a step broke, in a sentence.
 pub(crate) fn of_step(
@@ -20,6 +25,7 @@ pub(crate) fn of_step(
     folds(before, told, after)?;
     for buyer in 0..BUYERS {
         ends_rightly(before, action, after, buyer)?;
+        steps_rightly(before, after, buyer)?;
     }
     Ok(())
 }
@@ -45,6 +51,7 @@ fn folds(before: &World, told: &[LogRecord], after: &World) -> Result<(), String
         let mut sum = CountsChange::default();
         for &(ticket, state) in &change.tickets {
             let from = states.set(ticket, state).unwrap_or(state);
+            ticket_steps_rightly(from, state)?;
             sum.add(CountsChange::of_step(from, state));
         }
         if sum != change.counts {
@@ -58,6 +65,42 @@ fn folds(before: &World, told: &[LogRecord], after: &World) -> Result<(), String
         return Err(format!("the log folds to {folded}, the store has {found}"));
     }
     Ok(())
+}
+
+fn ticket_steps_rightly(from: TicketState, to: TicketState) -> Result<(), String> {
+    let step: String = [from.letter(), to.letter()].iter().collect();
+    if TICKET_STEPS.contains(&&*step) {
+        Ok(())
+    } else {
+        Err(format!(
+            "no lifecycle takes a ticket from {from:?} to {to:?}"
+        ))
+    }
+}
+
+/// A reservation goes only where its lifecycle leads.
+fn steps_rightly(before: &World, after: &World, buyer: Buyer) -> Result<(), String> {
+    use ReservationState::{Expired, Paid, Pending, RefundDue, Refunded, Released};
+    let (Some(was), Some(is)) = (before.reservation(buyer), after.reservation(buyer)) else {
+        return Ok(());
+    };
+    let right = match (was.state, is.state) {
+        (Pending, Paid | Released | Expired)
+        | (Released | Expired, Paid | RefundDue)
+        | (Paid, RefundDue)
+        | (RefundDue, Refunded) => true,
+        // Released by the cancellation and owed its money in one commit.
+        (Pending, RefundDue) => after.event().life.is_cancelled(),
+        (was, is) => was == is,
+    };
+    if right {
+        Ok(())
+    } else {
+        let (was, is) = (was.state, is.state);
+        Err(format!(
+            "no lifecycle takes a reservation from {was:?} to {is:?}"
+        ))
+    }
 }
 
 /// A reservation ends only when it may.

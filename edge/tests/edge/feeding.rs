@@ -196,6 +196,8 @@ async fn without_a_core_reads_go_on_and_say_how_late_they_are() {
     let cold = edge.get(&format!("/v1/events/{}", id(2))).await;
     assert_eq!(cold.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(cold.headers().contains_key("retry-after"));
+    let problem: serde_json::Value = serde_json::from_slice(cold.body()).unwrap();
+    assert_eq!(problem["type"], "/problems/core-unavailable");
     assert_eq!(edge.get("/v1/events").await.status(), 200);
 
     core.revive().await;

@@ -24,6 +24,11 @@ fn header<'a>(call: &'a Forwarded, name: &str) -> Option<&'a str> {
     call.headers.get(name).map(|value| value.to_str().unwrap())
 }
 
+fn slug(response: &Response<Bytes>) -> String {
+    let problem: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+    problem["type"].as_str().unwrap().to_owned()
+}
+
 /// An edge that holds event 1.
 async fn holding(core: &Core) -> Edge {
     let edge = Edge::behind(core).await;
@@ -213,10 +218,6 @@ async fn what_may_have_been_done_is_told_from_what_wasnt() {
     let mut core = Core::start().await;
     core.publish(1, 1, 6);
     let edge = holding(&core).await;
-    let slug = |response: &Response<Bytes>| {
-        let problem: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
-        problem["type"].as_str().unwrap().to_owned()
-    };
 
     core.state().manner = Manner::Refuse(Slug::Busy);
     let busy = reserve(&edge, r#"{"tickets": [0]}"#, &[]).await;
@@ -242,6 +243,26 @@ async fn what_may_have_been_done_is_told_from_what_wasnt() {
     assert_eq!(unreached.status(), 503);
     assert_eq!(slug(&unreached), "/problems/core-unavailable");
     assert!(unreached.headers().contains_key("retry-after"));
+    edge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_of_a_reservation_that_no_core_answers_can_simply_be_repeated() {
+    let mut core = Core::start().await;
+    let edge = Edge::behind(&core).await;
+    let path = format!("/v1/reservations/{}", id(7));
+    core.state().manner = Manner::Silent;
+    // A core took it, and reading did nothing.
+    let taken = edge.get(&path).await;
+    assert_eq!(core.state().forwarded.len(), 1);
+    core.kill().await;
+    let unreached = edge.get(&path).await;
+    assert_eq!(core.state().forwarded.len(), 1);
+    for unanswered in [taken, unreached] {
+        assert_eq!(unanswered.status(), 503);
+        assert_eq!(slug(&unanswered), "/problems/core-unavailable");
+        assert!(unanswered.headers().contains_key("retry-after"));
+    }
     edge.stop().await;
 }
 

@@ -227,7 +227,7 @@ async fn walking_lists_by_cursor_meets_everything_once() {
         core.publish(number, i64::from(number % 4), 10);
     }
     core.publish(100, 0, 2_345);
-    core.commit(
+    let touched = core.commit(
         100,
         &[(7, TicketState::Sold), (1_999, TicketState::Pending)],
     );
@@ -258,6 +258,9 @@ async fn walking_lists_by_cursor_meets_everything_once() {
     check(walk("/v1/events?limit=100", "events").await, 46);
     check(walk("/v1/events?limit=7&q=event+1", "events").await, 12);
     let tickets = format!("/v1/events/{}/tickets", id(100));
+    let page = edge.json(&tickets).await;
+    assert_eq!(page["tickets"].as_array().unwrap().len(), 100);
+    assert_eq!(page["rev"], touched.to_string());
     check(
         walk(&format!("{tickets}?limit=1000"), "tickets").await,
         2_345,
