@@ -55,9 +55,13 @@ pub(crate) enum Role {
 
 #[derive(Debug, Args)]
 pub(crate) struct Standalone {
-    /// Where the state and the secrets lie.
+    /// Where the secrets lie, and the state if --store names no other place.
     #[arg(long, env = "PARTERRE_DATA", default_value = "./data")]
     pub(crate) data: PathBuf,
+    /// Where the state lies: embedded:DIR or fdb:CLUSTER_FILE; in the folder of --data
+    /// when absent.
+    #[arg(long, env = "PARTERRE_STORE", value_parser = store)]
+    store: Option<StoreConfig>,
     /// Where the public reaches the edge.
     #[arg(long, env = "PARTERRE_LISTEN", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
@@ -83,7 +87,7 @@ pub(crate) struct Standalone {
 
 #[derive(Debug, Args)]
 pub(crate) struct Core {
-    /// Where the state lies: embedded:DIR.
+    /// Where the state lies: embedded:DIR or fdb:CLUSTER_FILE.
     #[arg(long, env = "PARTERRE_STORE", value_parser = store)]
     pub(crate) store: StoreConfig,
     /// Where edges and administrators reach the core.
@@ -175,6 +179,8 @@ pub(crate) enum Admin {
     Token(Token),
     /// Begin a new epoch, as is needed after a restore from a backup.
     Epoch(Epoch),
+    /// Copy a whole store into another kind of store; goes on where it was interrupted.
+    Copy(Copy),
 }
 
 #[derive(Debug, Args)]
@@ -182,9 +188,20 @@ pub(crate) struct Epoch {
     /// Says that a new one is wanted.
     #[arg(long, env = "PARTERRE_NEW", required = true)]
     pub(crate) new: bool,
-    /// Which store: embedded:DIR. It must not be open elsewhere.
+    /// Which store: embedded:DIR or fdb:CLUSTER_FILE. No core may have it open.
     #[arg(long, env = "PARTERRE_STORE", value_parser = store)]
     pub(crate) store: StoreConfig,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Copy {
+    /// The store to copy: embedded:DIR or fdb:CLUSTER_FILE. No core may have it open.
+    #[arg(long, env = "PARTERRE_FROM", value_parser = store)]
+    pub(crate) from: StoreConfig,
+    /// An empty place, or one that holds the beginning of this copy: embedded:DIR or
+    /// fdb:CLUSTER_FILE.
+    #[arg(long, env = "PARTERRE_TO", value_parser = store)]
+    pub(crate) to: StoreConfig,
 }
 
 #[derive(Debug, Args)]
@@ -253,7 +270,7 @@ pub(crate) struct Access {
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// Which store: embedded:DIR. It must not be open elsewhere.
+    /// Which store: embedded:DIR or fdb:CLUSTER_FILE. No core may write to it meanwhile.
     #[arg(long, env = "PARTERRE_STORE", value_parser = store)]
     pub(crate) store: StoreConfig,
 }
@@ -273,6 +290,31 @@ pub(crate) struct CheckTicket {
         default_value = "http://127.0.0.1:8080"
     )]
     pub(crate) edge: String,
+}
+
+impl Standalone {
+    /// Where the state lies.
+    pub(crate) fn store(&self) -> StoreConfig {
+        let own = || StoreConfig::Embedded(self.data.join("store"));
+        self.store.clone().unwrap_or_else(own)
+    }
+}
+
+impl Role {
+    /// The stores that it opens, as far as the command line names them.
+    pub(crate) fn stores(&self) -> Vec<&StoreConfig> {
+        match self {
+            Self::Standalone(standalone) => standalone.store.iter().collect(),
+            Self::Core(core) => vec![&core.store],
+            Self::Check(check) => vec![&check.store],
+            Self::Admin(Admin::Epoch(epoch)) => vec![&epoch.store],
+            Self::Admin(Admin::Copy(copy)) => vec![&copy.from, &copy.to],
+            Self::Admin(Admin::Import(_) | Admin::Token(_))
+            | Self::Edge(_)
+            | Self::CheckTicket(_)
+            | Self::Loadtest(_) => Vec::new(),
+        }
+    }
 }
 
 /// Why the command line leads nowhere: help was asked for, or something is wrong.
@@ -331,8 +373,23 @@ fn store(text: &str) -> Result<StoreConfig, String> {
         Some(("embedded", directory)) if !directory.is_empty() => {
             Ok(StoreConfig::Embedded(directory.into()))
         }
-        _ => Err("a store is named embedded:DIR".into()),
+        Some(("fdb", cluster_file)) if !cluster_file.is_empty() => foundationdb(cluster_file),
+        _ => Err("a store is named embedded:DIR or fdb:CLUSTER_FILE".into()),
     }
+}
+
+#[cfg(feature = "fdb")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "without the feature it is refused"
+)]
+fn foundationdb(cluster_file: &str) -> Result<StoreConfig, String> {
+    Ok(StoreConfig::Fdb(cluster_file.into()))
+}
+
+#[cfg(not(feature = "fdb"))]
+fn foundationdb(_: &str) -> Result<StoreConfig, String> {
+    Err("this parterre knows no FoundationDB; build one with cargo build --features fdb".into())
 }
 
 #[cfg(test)]

@@ -9,12 +9,16 @@ use std::process::Command;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Files that run the binary, each with the roles that it runs.
-const RUNNERS: [(&str, &[&str]); 5] = [
+const RUNNERS: [(&str, &[&str]); 6] = [
     ("deploy/Containerfile", &["standalone"]),
     ("deploy/compose.yaml", &["core", "edge"]),
     ("deploy/kubernetes.yaml", &["core", "edge"]),
     ("deploy/systemd/parterre-core.service", &["core"]),
     ("deploy/systemd/parterre-edge.service", &["edge"]),
+    (
+        "deploy/foundationdb/parterre-core.service.d/foundationdb.conf",
+        &["core"],
+    ),
 ];
 
 #[test]

@@ -34,6 +34,9 @@ pub struct Config {
 pub enum StoreConfig {
     /// A folder of this machine.
     Embedded(PathBuf),
+    /// A cluster of FoundationDB, by its cluster file.
+    #[cfg(feature = "fdb")]
+    Fdb(PathBuf),
     /// Nowhere: gone when the process ends. For tests.
     Memory,
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::feed::Feed;
@@ -25,4 +27,6 @@ pub struct Context {
     pub payments: Payments,
     pub passes: Passes,
     pub feed: Feed,
+    /// A place for each upload that may be under way.
+    pub uploads: Arc<Semaphore>,
 }

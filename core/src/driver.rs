@@ -112,6 +112,7 @@ impl<S: Store> Driver<S> {
                             passages.count(&self.metrics);
                             return Ok(answers(decided, rev));
                         }
+                        Err((_, Retry::TooLarge)) => return Err(TooLarge),
                         Err((back, why)) => {
                             transaction = back;
                             unsettled = Some((decided, passages));
@@ -291,6 +292,7 @@ const fn cause(why: Retry) -> &'static str {
         Retry::Conflict => "conflict",
         Retry::TooOld => "too_old",
         Retry::Unknown => "unknown",
+        Retry::TooLarge => "too_large",
     }
 }
 

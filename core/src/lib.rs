@@ -14,12 +14,14 @@ pub mod check;
 pub mod clock;
 pub mod config;
 pub mod context;
+pub mod copy;
 pub mod driver;
 pub mod epoch;
 pub mod feed;
 mod http;
 pub mod lane;
 pub mod layouts;
+mod maintenance;
 pub mod metrics;
 mod passages;
 pub mod passes;
@@ -37,7 +39,8 @@ mod trim;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use parterre_domain::limits;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -54,9 +57,6 @@ use crate::payment::Payments;
 pub use crate::probe::Probe;
 use crate::store::Failure;
 use crate::store::any::AnyStore;
-
-/// How many lanes the embedded store is served by: it has one writer.
-const LANES: u8 = 1;
 
 /// Why a core can't start: one line that says what and how to mend it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -91,14 +91,18 @@ pub async fn build(config: Config) -> Result<Core, StartError> {
 ///
 /// See [`StartError`].
 pub async fn build_with_clock(config: Config, clock: Clock) -> Result<Core, StartError> {
-    let store = AnyStore::open(&config.store)?;
+    let store = AnyStore::open(&config.store).await?;
+    if copy::is_unfinished(&store).await? {
+        let why = "the store is a copy that isn't finished; run parterre admin copy again";
+        return Err(StartError(why.into()));
+    }
     probe::sane_clock(&store, &clock)
         .await
         .map_err(|wrong| StartError(wrong.to_string()))?;
     let server = http::bind(config.listen, "--listen (beside an edge: --core-listen)").await?;
     let metrics = Metrics::new().map_err(|error| StartError(error.to_string()))?;
     let layouts = Layouts::new(store.clone());
-    let (lanes, running) = Lanes::start(LANES, &store, &layouts, &clock, &metrics)
+    let (lanes, running) = Lanes::start(store.lanes(), &store, &layouts, &clock, &metrics)
         .map_err(|error| StartError(format!("can't start a thread: {error}")))?;
     let PaymentsConfig::Sandbox = config.payments;
     let payments = Payments::sandbox(
@@ -123,6 +127,7 @@ pub async fn build_with_clock(config: Config, clock: Clock) -> Result<Core, Star
         payments,
         passes,
         feed,
+        uploads: Arc::new(Semaphore::new(limits::UPLOADS_AT_ONCE)),
     };
     Ok(Core {
         context,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use parterre_domain::wire::feed::decode_record;
-use parterre_domain::{Position, Rev, limits};
+use parterre_domain::{keys, limits};
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -48,7 +48,7 @@ pub(crate) enum NotSane {
     Store(#[from] Failure),
     /// It lies so far before what has been written already.
     #[error(
-        "the store's newest commit is {} ms ahead of this machine's clock; {} ms are allowed: set the clock",
+        "the store's newest commit is {} ms ahead of this machine's clock; {} ms are allowed: set the clock that is wrong, this one or another core's",
         .0.as_millis(), limits::CLOCK_SKEW.as_millis()
     )]
     Clock(Duration),
@@ -57,15 +57,9 @@ pub(crate) enum NotSane {
 /// That a clock isn't before what other cores have written. A commit long ago says
 /// nothing, so a clock that runs ahead can't be told from one that is right.
 pub(crate) async fn sane_clock(store: &AnyStore, clock: &Clock) -> Result<(), NotSane> {
-    let head = store.snapshot().await?.rev();
-    let before = Position::from_sequence(head.position.sequence().saturating_sub(1));
-    let before = Rev {
-        position: before,
-        ..head
-    };
-    let page = store.log_after(before, 1).await?;
-    let newest = page.records.last();
-    let newest = newest.and_then(|(_, record)| decode_record(record).ok());
+    let snapshot = store.snapshot().await?;
+    let newest = snapshot.get(&keys::log(snapshot.rev().position)).await?;
+    let newest = newest.and_then(|record| decode_record(&record).ok());
     let ahead = newest.map_or(Duration::ZERO, |record| record.at.since(clock.now()));
     if ahead > limits::CLOCK_SKEW {
         Err(NotSane::Clock(ahead))

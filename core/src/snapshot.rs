@@ -1,7 +1,8 @@
 //! Snapshots for edges: the catalog, one event, one layout; each true at one rev.
 
 use bytes::Bytes;
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use parterre_domain::state::{TicketRecord, counter};
 use parterre_domain::wire::feed::{CatalogEntry, CatalogPage, EventSnapshot, LayoutPage};
 use parterre_domain::{
@@ -27,23 +28,32 @@ pub async fn catalog(store: &AnyStore, after: Option<&str>) -> Result<CatalogPag
     let rows = snapshot.range(&range, limits::CATALOG_PAGE).await?;
     let full = rows.len() == limits::CATALOG_PAGE;
     let next = rows.last().filter(|_| full).map(|(key, _)| to_hex(key));
-    let mut events = Vec::with_capacity(rows.len());
-    for event in rows.iter().filter_map(|(key, _)| keys::dated_event_of(key)) {
-        if let Some(record) = event_in(&snapshot, event).await? {
-            let counts = counts(&snapshot, &record).await?;
-            let rev = event_rev(&snapshot, event).await?;
-            events.push(CatalogEntry {
-                record,
-                counts,
-                rev,
-            });
-        }
-    }
+    let dated: Vec<EventId> = rows
+        .iter()
+        .filter_map(|(key, _)| keys::dated_event_of(key))
+        .collect();
+    let entries = dated.into_iter().map(|event| entry(&snapshot, event));
+    let entries: Vec<Option<CatalogEntry>> = stream::iter(entries)
+        .buffered(limits::READS_AT_ONCE)
+        .try_collect()
+        .await?;
     Ok(CatalogPage {
         read_at: snapshot.rev(),
-        events,
+        events: entries.into_iter().flatten().collect(),
         next,
     })
+}
+
+async fn entry(snapshot: &AnySnapshot, event: EventId) -> Result<Option<CatalogEntry>, Failure> {
+    let Some(record) = event_in(snapshot, event).await? else {
+        return Ok(None);
+    };
+    let (counts, rev) = try_join(counts(snapshot, &record), event_rev(snapshot, event)).await?;
+    Ok(Some(CatalogEntry {
+        record,
+        counts,
+        rev,
+    }))
 }
 
 /// One event with its tickets' states; drafts too.
@@ -85,18 +95,19 @@ pub async fn layout(
         .iter()
         .flat_map(|upload| (0..upload.chunks).map(|number| keys::chunk(upload.id, number)));
     let mut wanted = all.skip(from as usize);
-    let mut chunks = Vec::new();
-    for key in wanted.by_ref().take(limits::LAYOUT_PAGE_CHUNKS) {
-        let value = snapshot.get(&key).await?;
-        chunks.push(Bytes::from(value.ok_or_else(|| {
-            Failure(format!("chunk {} is missing", key.escape_ascii()))
-        })?));
-    }
+    let page: Vec<_> = wanted.by_ref().take(limits::LAYOUT_PAGE_CHUNKS).collect();
+    let chunks = try_join_all(page.iter().map(|key| chunk(&snapshot, key))).await?;
     let read = u32::try_from(chunks.len()).unwrap_or(u32::MAX);
     Ok(Some(LayoutPage {
         chunks,
         next: wanted.next().map(|_| from + read),
     }))
+}
+
+async fn chunk(snapshot: &AnySnapshot, key: &keys::Key) -> Result<Bytes, Failure> {
+    let value = snapshot.get(key).await?;
+    let value = value.ok_or_else(|| Failure(format!("chunk {} is missing", key.escape_ascii())))?;
+    Ok(Bytes::from(value))
 }
 
 /// An event's counts, from its counters.

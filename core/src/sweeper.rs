@@ -9,6 +9,8 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use futures_util::future::try_join_all;
+use futures_util::{StreamExt, stream};
 use parterre_domain::command::{
     Answer, CancelStep, Command, DropUpload, Forget, Publish, TurnSale,
 };
@@ -137,42 +139,57 @@ impl Queues {
 async fn gather(context: &Context, queues: &mut Queues) -> Result<(), Failure> {
     let now = context.clock.now();
     let snapshot = context.store.snapshot().await?;
-    let mut found = Vec::new();
-    let mut room = queues.room(Kind::Tidying);
-    for shard in 0..limits::DUE_SHARDS {
-        let mut range = keys::due_between(shard, Timestamp::from_millis(0), now);
-        let (mut new, mut read) = (0, 0);
-        loop {
-            let rows = snapshot.range(&range, limits::DUE_PER_SWEEP).await?;
-            let entries = rows.iter().filter_map(|(key, _)| keys::due_of(key));
-            for entry in entries.filter(|entry| !queues.knows(entry)) {
-                if !is_tidying(entry.1) {
-                    new += 1;
-                } else if room == 0 {
-                    continue;
-                } else {
-                    room -= 1;
-                }
-                found.push(entry);
-            }
-            read += rows.len();
-            let enough = new >= limits::DUE_PER_SWEEP || read >= limits::DUE_READ_PER_SWEEP;
-            match rows.last() {
-                // Beyond what is queued already, and what only tidies up, there may be
-                // more.
-                Some((last, _)) if rows.len() == limits::DUE_PER_SWEEP && !enough => {
-                    range = range.after(last);
-                }
-                _ => break,
-            }
-        }
-    }
+    let room = queues.room(Kind::Tidying);
+    let shards = (0..limits::DUE_SHARDS).map(|shard| new_in(shard, &snapshot, now, queues, room));
+    let mut found = try_join_all(shards).await?.concat();
     found.sort_unstable();
-    for entry in found {
-        let kind = kind(&snapshot, entry.1).await?;
-        queues.add(entry, kind);
+    let kinds = found.into_iter().map(|entry| {
+        let kind = kind(&snapshot, entry.1);
+        async move { (entry, kind.await) }
+    });
+    let mut kinds = stream::iter(kinds).buffered(limits::READS_AT_ONCE);
+    while let Some((entry, kind)) = kinds.next().await {
+        // What came before a read that fails stays queued.
+        queues.add(entry, kind?);
     }
     Ok(())
+}
+
+/// What is due in one shard of the index and isn't queued yet, with at most so much of what
+/// only tidies up.
+async fn new_in(
+    shard: u8,
+    snapshot: &AnySnapshot,
+    now: Timestamp,
+    queues: &Queues,
+    mut room: usize,
+) -> Result<Vec<Entry>, Failure> {
+    let mut found = Vec::new();
+    let mut range = keys::due_between(shard, Timestamp::from_millis(0), now);
+    let (mut new, mut read) = (0, 0);
+    loop {
+        let rows = snapshot.range(&range, limits::DUE_PER_SWEEP).await?;
+        let entries = rows.iter().filter_map(|(key, _)| keys::due_of(key));
+        for entry in entries.filter(|entry| !queues.knows(entry)) {
+            if !is_tidying(entry.1) {
+                new += 1;
+            } else if room == 0 {
+                continue;
+            } else {
+                room -= 1;
+            }
+            found.push(entry);
+        }
+        read += rows.len();
+        let enough = new >= limits::DUE_PER_SWEEP || read >= limits::DUE_READ_PER_SWEEP;
+        match rows.last() {
+            // Beyond what is queued already, and what only tidies up, there may be more.
+            Some((last, _)) if rows.len() == limits::DUE_PER_SWEEP && !enough => {
+                range = range.after(last);
+            }
+            _ => return Ok(found),
+        }
+    }
 }
 
 async fn kind(snapshot: &AnySnapshot, due: Due) -> Result<Kind, Failure> {

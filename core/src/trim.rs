@@ -71,6 +71,11 @@ struct Stretch {
 
 impl Kept {
     fn take(&mut self, page: &LogPage) {
+        if page.head.epoch != self.position.epoch {
+            // The whole log lies behind the new epoch and is read once more.
+            *self = Self::default();
+            self.position.epoch = page.head.epoch;
+        }
         for (rev, record) in &page.records {
             // A record that can't be read is as old as those before it.
             let at = decode_record(record).map_or_else(|_| self.newest(), |record| record.at);

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+#[cfg(feature = "fdb")]
+mod cluster;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,7 +30,15 @@ fn every_backend(promise: impl AsyncFn(AnyStore)) {
         StoreConfig::Embedded(directory.path().into()),
     ] {
         println!("on {config:?}");
-        runtime.block_on(promise(AnyStore::open(&config).unwrap()));
+        let store = runtime.block_on(AnyStore::open(&config)).unwrap();
+        runtime.block_on(promise(store));
+    }
+    #[cfg(feature = "fdb")]
+    if let Some(cluster) = cluster::FoundationDb::start() {
+        runtime.block_on(async {
+            let faults = parterre_core::store::fdb::Faults::None;
+            promise(cluster::store(&cluster, faults).await).await;
+        });
     }
 }
 
@@ -343,11 +354,9 @@ fn a_trimmed_log_says_where_it_begins() {
         for _ in 0..5 {
             revs.push(put(&store, Vec::new()).await);
         }
-        let sequence = |at: usize| revs[at].position.sequence();
         // Trimmed up to; then the oldest is.
-        for (up_to, oldest) in [(sequence(1), 1), (sequence(0), 1), (sequence(2), 2)] {
-            let position = Position::from_sequence(up_to);
-            store.trim_log(position).await.unwrap();
+        for (up_to, oldest) in [(1, 1), (0, 1), (2, 2)] {
+            store.trim_log(revs[up_to].position).await.unwrap();
             let start = Rev::default();
             let page = store.log_after(start, usize::MAX).await.unwrap();
             let left: Vec<Rev> = page.records.iter().map(|(rev, _)| *rev).collect();

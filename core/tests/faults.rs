@@ -1,10 +1,15 @@
 //! Buyers at a store that conflicts, forgets and dies, from seeds: nothing acknowledged
 //! is lost, nothing refused is held, nothing happens twice.
 //!
+//! The store is in memory and does wrong by itself, or it is FoundationDB, whose client
+//! does.
+//!
 //! More seeds: `PARTERRE_SEEDS=20000 cargo nextest run -p parterre-core --test faults`.
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+#[cfg(feature = "fdb")]
+mod cluster;
 mod world;
 
 use std::cell::RefCell;
@@ -12,8 +17,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use parterre_core::clock::Clock;
-use parterre_core::driver::Outcome;
+use parterre_core::driver::{Driver, Outcome};
 use parterre_core::lane::{Committed, Rejected};
+use parterre_core::metrics::Metrics;
 use parterre_core::store::Store;
 use parterre_core::store::memory::{Faults, MemoryStore};
 use parterre_domain::command::{
@@ -40,7 +46,15 @@ fn no_fault_makes_the_store_forget_what_was_acknowledged_or_keep_what_was_refuse
     for seed in seeds {
         println!("seed {seed}; PARTERRE_SEED={seed} runs it alone");
         let runtime = tokio::runtime::Builder::new_current_thread().build();
-        runtime.unwrap().block_on(story(seed, &mut seen));
+        let store = MemoryStore::with_faults(Faults::default(), seed);
+        let story = Story::new(store.clone(), seed);
+        runtime.unwrap().block_on(async {
+            story.opens().await;
+            store.set_faults(story.faults());
+            story.buyers_ask().await;
+            store.set_faults(Faults::default());
+            story.ends_well(&mut seen).await;
+        });
     }
     // Else the faults or the buyers have become too tame to prove anything.
     println!("{seen:?}");
@@ -52,6 +66,43 @@ fn no_fault_makes_the_store_forget_what_was_acknowledged_or_keep_what_was_refuse
         seen.late,
     ];
     assert!(!many || seen.iter().all(|&times| times > 0));
+}
+
+/// FoundationDB's own client conflicts, is too old, and says of commits that went in that
+/// it doesn't know; the more often, the more tries each commit needs.
+#[cfg(feature = "fdb")]
+#[test]
+fn foundationdbs_faults_neither() {
+    use parterre_core::store::fdb;
+
+    let Some(cluster) = cluster::FoundationDb::start() else {
+        return;
+    };
+    let (mut seen, metrics) = (Seen::default(), Metrics::new().unwrap());
+    for seed in world::seeds(10) {
+        println!("seed {seed}; PARTERRE_SEED={seed} runs it alone");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build();
+        runtime.unwrap().block_on(async {
+            cluster.clear();
+            let store = cluster::store(&cluster, fdb::Faults::Percent(15)).await;
+            let mut story = Story::new(store, seed);
+            story.metrics = metrics.clone();
+            story.opens().await;
+            story.buyers_ask().await;
+            story.ends_well(&mut seen).await;
+        });
+    }
+    println!("{seen:?}");
+    for cause in ["conflict", "too_old", "unknown"] {
+        let times = metrics.retries.with_label_values(&[cause]).get();
+        println!("retries because of {cause}: {times}");
+        assert!(
+            times > 0,
+            "the client has become too tame to prove anything"
+        );
+    }
 }
 
 /// How often which outcome was seen.
@@ -75,38 +126,50 @@ struct Buyer {
     payments: Vec<PaymentId>,
 }
 
-struct Story {
-    store: MemoryStore,
+struct Story<S> {
+    store: S,
     clock: Clock,
+    metrics: Metrics,
     random: RefCell<fastrand::Rng>,
     buyers: RefCell<Vec<Buyer>>,
 }
 
-async fn story(seed: u64, seen: &mut Seen) {
-    let story = Story {
-        store: MemoryStore::with_faults(Faults::default(), seed),
-        clock: Clock::manual(START),
-        random: RefCell::new(fastrand::Rng::with_seed(seed)),
-        buyers: RefCell::default(),
-    };
-    let event = world::on_sale(EVENT, 2, TICKETS / 2);
-    world::succeed(&story.store, &story.clock, event).await;
-    story.store.set_faults(story.faults());
-    let lanes = (0..LANES).map(|lane| story.lane(lane));
-    futures_util::future::join_all(lanes).await;
-    story.store.set_faults(Faults::default());
-    story.check_what_was_told().await;
-    story.ask_again().await;
-    story.sweep().await;
-    story.check_what_was_told().await;
-    world::assert_log_is_whole(&story.store, EVENT, TICKETS).await;
-    let (_, rows) = world::everything(&story.store).await;
-    let breaches = invariants::breaches(&rows, story.clock.now());
-    assert!(breaches.is_empty(), "{breaches:#?}");
-    story.count(seen);
-}
+impl<S: Store> Story<S> {
+    fn new(store: S, seed: u64) -> Self {
+        Self {
+            store,
+            clock: Clock::manual(START),
+            metrics: Metrics::new().unwrap(),
+            random: RefCell::new(fastrand::Rng::with_seed(seed)),
+            buyers: RefCell::default(),
+        }
+    }
 
-impl Story {
+    /// An event is put on sale.
+    async fn opens(&self) {
+        let event = world::on_sale(EVENT, 2, TICKETS / 2);
+        world::succeed(&self.store, &self.clock, event).await;
+    }
+
+    /// Buyers ask at every lane.
+    async fn buyers_ask(&self) {
+        let lanes = (0..LANES).map(|lane| self.lane(lane));
+        futures_util::future::join_all(lanes).await;
+    }
+
+    /// Everybody was told the truth, is told it again, and the store agrees.
+    async fn ends_well(&self, seen: &mut Seen) {
+        self.check_what_was_told().await;
+        self.ask_again().await;
+        self.sweep().await;
+        self.check_what_was_told().await;
+        world::assert_log_is_whole(&self.store, EVENT, TICKETS).await;
+        let (_, rows) = world::everything(&self.store).await;
+        let breaches = invariants::breaches(&rows, self.clock.now());
+        assert!(breaches.is_empty(), "{breaches:#?}");
+        self.count(seen);
+    }
+
     fn faults(&self) -> Faults {
         let mut random = self.random.borrow_mut();
         let mut chance = |most: f64| {
@@ -127,7 +190,7 @@ impl Story {
     }
 
     async fn lane(&self, lane: u8) {
-        let mut driver = world::driver(&self.store, &self.clock, lane);
+        let mut driver = self.driver(lane);
         for batch in 0..BATCHES {
             let (askers, commands) = self.commands();
             let queued: Vec<_> = commands
@@ -142,7 +205,7 @@ impl Story {
             {
                 // The core has died; another begins.
                 let core = lane + LANES * (1 + u8::try_from(batch).unwrap());
-                driver = world::driver(&self.store, &self.clock, core);
+                driver = self.driver(core);
             }
             for ((asker, command), outcome) in askers.into_iter().zip(commands).zip(outcomes) {
                 self.note(asker, &command, outcome);
@@ -150,6 +213,10 @@ impl Story {
             let pause = self.random.borrow_mut().u64(0..1_500);
             self.clock.advance(Duration::from_millis(pause));
         }
+    }
+
+    fn driver(&self, core: u8) -> Driver<S> {
+        world::counted(&self.store, &self.clock, core, &self.metrics)
     }
 
     /// What a lane finds in its queue.
@@ -229,7 +296,7 @@ impl Story {
 
     /// Everybody who doesn't know asks once more, now that all works.
     async fn ask_again(&self) {
-        let driver = world::driver(&self.store, &self.clock, 200);
+        let driver = self.driver(200);
         let (_, rows) = world::everything(&self.store).await;
         let mut buyers = self.buyers.take();
         for buyer in &mut buyers {

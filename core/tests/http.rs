@@ -391,7 +391,9 @@ async fn what_was_answered_is_there_after_a_restart() {
     let shown = world.edge("GET", &path).token(&reservation).send().await;
     assert_eq!(shown.is(200).json()["id"], reservation["id"]);
     world.ended().await.unwrap();
-    let store = AnyStore::open(&StoreConfig::Embedded(folder.path().to_owned())).unwrap();
+    let store = AnyStore::open(&StoreConfig::Embedded(folder.path().to_owned()))
+        .await
+        .unwrap();
     let report = check(&store).await.unwrap();
     assert!(report.is_clean(), "{report}");
     assert!(report.records > 3, "{report}");

@@ -258,6 +258,24 @@ async fn lanes_that_stop_do_what_is_queued_and_refuse_the_rest() {
 }
 
 #[tokio::test]
+async fn who_has_waited_long_enough_is_told_whether_it_may_have_been_done() {
+    let (store, gate) = gated(1, 4).await;
+    let core = core(&store, 1);
+    gate.set(true);
+    let held = submit(&core.lanes, reserve(1, &[0]));
+    until(|| core.metrics.batch_commands.get_sample_count() == 1).await;
+    let queued = submit(&core.lanes, reserve(2, &[1]));
+    until(|| core.metrics.lane_depth.get() == 1).await;
+    assert_eq!(held.await.unwrap(), Err(Rejected::OutcomeUnknown));
+    assert_eq!(queued.await.unwrap(), Err(Rejected::Unavailable));
+    gate.set(false);
+    let after = |buyer, ticket| submit(&core.lanes, reserve(buyer, &[ticket]));
+    assert!(after(3, 1).await.unwrap().is_ok(), "it was surely not done");
+    let taken = after(4, 0).await.unwrap();
+    assert!(matches!(taken, Err(Rejected::Refused(_))), "{taken:?}");
+}
+
+#[tokio::test]
 async fn a_caller_that_goes_away_takes_nothing_back() {
     let (store, gate) = gated(1, 4).await;
     let core = core(&store, 1);

@@ -226,14 +226,15 @@ async fn an_upload_keeps_its_place_until_its_tickets_are_in_the_event() {
             let detail = world.admin("GET", &path).send().await.is(200).json();
             whole += usize::from(detail["counts"]["total"] == 200_000);
         }
-        assert!(
-            whole > 0,
-            "there was a place while two uploads were being written"
-        );
+        whole
     };
-    let (answers, ()) = tokio::join!(uploads, watching);
+    let (answers, whole) = tokio::join!(uploads, watching);
     for answer in answers {
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     }
+    assert!(
+        whole > 0,
+        "there was a place while two uploads were being written"
+    );
     world.ended().await.unwrap();
 }

@@ -46,8 +46,18 @@ pub const LOG: u8 = b'z';
 /// The embedded store's count of commits, u64 big-endian.
 pub const SEQUENCE: &[u8] = b"msequence";
 
+/// The position of the newest commit, ten bytes; only FoundationDB's store writes it, for
+/// whoever waits for news.
+pub const DOORBELL: &[u8] = b"mdoorbell";
+
 /// The store's epoch, u32 big-endian; every batch reads it serializably.
 pub const EPOCH: &[u8] = b"mepoch";
+
+/// How far a copy into this store has come; absent in a store that is whole.
+pub const COPY: &[u8] = b"mcopy";
+
+/// The batch marker of commits to a store that no core has open.
+pub const MAINTENANCE_MARKER: &[u8] = b"mmaintenance";
 
 /// The rev at which the present epoch was begun, if it isn't the first.
 pub const EPOCH_BEGAN: &[u8] = b"mbegan";

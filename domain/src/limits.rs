@@ -91,8 +91,19 @@ pub const BATCH_BYTES: usize = 256 << 10;
 pub const LANE_QUEUE: usize = 8_192; // README
 /// Pieces of bulk work that may wait in one lane.
 pub const BULK_QUEUE: usize = 256;
+/// Batches that a core has under way at once on FoundationDB.
+pub const FDB_LANES: u8 = 4;
+/// Reads of one snapshot that are under way at once.
+pub const READS_AT_ONCE: usize = 64;
+/// How long a read of a store that is elsewhere may take.
+pub const STORE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a command may be tried.
 pub const COMMAND_DEADLINE: Duration = Duration::from_secs(5); // README
+/// How long a process that ends waits for its tasks, after the time to drain.
+pub const LAST_WORK: Duration = Duration::from_millis(500);
+/// How long a caller waits for a command's outcome before it is said to be unknown: longer
+/// than a command may be tried, shorter than an edge waits for a core.
+pub const ANSWER_PATIENCE: Duration = Duration::from_millis(5_500);
 /// How often a batch is decided anew because a rule asked for more records.
 pub const LOAD_PASSES: usize = 8;
 /// Tickets of the events that a lane keeps arranged for planning; some ten bytes a ticket.
@@ -345,6 +356,8 @@ pub const RECONNECT_AFTER_MS: std::ops::RangeInclusive<u32> = 500..=10_000;
 pub const CORE_CONNECT: Duration = Duration::from_secs(1);
 /// How long an edge waits for a page of a snapshot.
 pub const CORE_FETCH: Duration = Duration::from_secs(10);
+/// How long it waits while there is another core to ask.
+pub const CORE_FETCH_ATTEMPT: Duration = Duration::from_secs(3);
 /// How long an edge waits for a core's answer to one forwarded call: longer than a
 /// command may be tried.
 pub const FORWARD_ATTEMPT: Duration = Duration::from_secs(6);
@@ -352,8 +365,8 @@ pub const FORWARD_ATTEMPT: Duration = Duration::from_secs(6);
 pub const FORWARD_DEADLINE: Duration = Duration::from_secs(9); // README
 /// An attempt to forward a call isn't begun with less time than this.
 pub const FORWARD_LEAST: Duration = Duration::from_millis(100);
-/// How long a core that couldn't be reached is tried last.
-pub const CORE_SHUNNED: Duration = Duration::from_secs(1);
+/// How long a core that couldn't be reached, or couldn't reach its store, is tried last.
+pub const CORE_SHUNNED: Duration = Duration::from_secs(5);
 /// Idle connections to one core that an edge keeps.
 pub const CORE_IDLE_CONNECTIONS: usize = 256;
 /// How long an edge keeps an idle connection to a core.

@@ -29,7 +29,7 @@ pub struct Cores {
 pub(crate) struct Core {
     /// Such as `http://127.0.0.1:8081`, without a slash at the end.
     pub(crate) origin: String,
-    /// Until when it is tried last, because it couldn't be reached.
+    /// Until when it is tried last, because it, or its store, couldn't be reached.
     shunned_until: Mutex<Option<Instant>>,
 }
 
@@ -158,8 +158,13 @@ impl Cores {
         path: &str,
         key: &[u8],
     ) -> Result<Option<T>, CoreUnavailable> {
-        for core in self.ranked(key, Instant::now()) {
-            match self.fetch_from(core, path).await {
+        let ranked = self.ranked(key, Instant::now());
+        for (at, core) in ranked.iter().enumerate() {
+            let patience = match at + 1 < ranked.len() {
+                true => limits::CORE_FETCH_ATTEMPT,
+                false => limits::CORE_FETCH,
+            };
+            match self.fetch_from(core, path, patience).await {
                 Ok(found) => return Ok(found),
                 Err(reason) => {
                     tracing::warn!(core = core.origin, path, reason, "can't fetch from a core");
@@ -174,17 +179,21 @@ impl Cores {
         &self,
         core: &Core,
         path: &str,
+        patience: Duration,
     ) -> Result<Option<T>, String> {
         let mut request = Request::new(Full::default());
         *request.uri_mut() = path.parse().map_err(|_| "not a path".to_owned())?;
-        let answer = self.call(core, request, limits::CORE_FETCH).await;
+        let answer = self.call(core, request, patience).await;
         let answer = answer.map_err(|silence| format!("{silence:?}"))?;
         match answer.status() {
             StatusCode::OK => parterre_domain::decode(answer.body())
                 .map(Some)
                 .map_err(|error| error.to_string()),
             StatusCode::NOT_FOUND => Ok(None),
-            other => Err(other.to_string()),
+            other => {
+                core.shun(Instant::now());
+                Err(other.to_string())
+            }
         }
     }
 }
@@ -211,7 +220,8 @@ impl Core {
         self.origin.replacen("http", "ws", 1)
     }
 
-    fn shun(&self, now: Instant) {
+    /// Tries it last for a while.
+    pub(crate) fn shun(&self, now: Instant) {
         if let Ok(mut until) = self.shunned_until.lock() {
             *until = Some(now + limits::CORE_SHUNNED);
         }

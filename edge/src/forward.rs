@@ -117,6 +117,7 @@ impl Forwarder {
                             .forwarded(ForwardOutcome::Answered, began.elapsed());
                         return Ok(answer);
                     }
+                    core.shun(Instant::now());
                     tracing::warn!(core = core.origin, request_id = ?id, "a core is without its store");
                     without_store = Some(answer);
                 }

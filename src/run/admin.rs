@@ -1,10 +1,18 @@
 //! `parterre admin`.
 
+use std::time::{Duration, Instant};
+
+use parterre_core::clock::Clock;
+use parterre_core::store::any::AnyStore;
+
 use super::Ended;
-use crate::cli::{Access, Epoch, Import, Token};
+use crate::cli::{Access, Copy, Epoch, Import, Token};
 use crate::client::Client;
 use crate::import::{self, Settings};
 use crate::secrets;
+
+/// How often a long copy says how far it has come.
+const SAID_EVERY: Duration = Duration::from_secs(2);
 
 pub(super) fn token(args: &Token) -> Result<(), Ended> {
     let token = secrets::fresh()?;
@@ -18,10 +26,26 @@ pub(super) fn token(args: &Token) -> Result<(), Ended> {
 }
 
 pub(super) async fn epoch(args: Epoch) -> Result<(), Ended> {
-    let store = super::check::open(&args.store)?;
-    let now = parterre_core::clock::Clock::Wall.now();
-    let renewed = parterre_core::epoch::renew(&store, now).await?;
+    let store = AnyStore::open_existing(&args.store).await?;
+    let renewed = parterre_core::epoch::renew(&store, Clock::Wall.now()).await?;
     println!("epoch {}, before {}", renewed.after, renewed.before);
+    println!("every edge and every client begins anew from snapshots when a core is started");
+    Ok(())
+}
+
+pub(super) async fn copy(args: Copy) -> Result<(), Ended> {
+    let from = AnyStore::open_existing(&args.from).await?;
+    let to = AnyStore::open(&args.to).await?;
+    let mut said = Instant::now();
+    let copied = parterre_core::copy::copy(&from, &to, Clock::Wall.now(), |entries| {
+        if said.elapsed() > SAID_EVERY {
+            said = Instant::now();
+            println!("{entries} entries so far");
+        }
+    });
+    let copied = copied.await?;
+    let (entries, epoch) = (copied.entries, copied.epoch);
+    println!("{entries} entries copied and compared; the copy has epoch {epoch}");
     println!("every edge and every client begins anew from snapshots when a core is started");
     Ok(())
 }

@@ -1,14 +1,12 @@
 //! `parterre check`.
 
-use parterre_core::config::StoreConfig;
 use parterre_core::store::any::AnyStore;
-use parterre_core::store::embedded::EmbeddedStore;
 
 use super::Ended;
 use crate::cli;
 
 pub(super) async fn run(args: cli::Check) -> Result<(), Ended> {
-    let store = open(&args.store)?;
+    let store = AnyStore::open_existing(&args.store).await?;
     let report = parterre_core::check::check(&store).await?;
     println!("{report}");
     if report.is_clean() {
@@ -16,14 +14,4 @@ pub(super) async fn run(args: cli::Check) -> Result<(), Ended> {
     } else {
         Err(Ended::found())
     }
-}
-
-/// Opens a store that is there.
-pub(super) fn open(store: &StoreConfig) -> Result<AnyStore, Ended> {
-    Ok(match store {
-        StoreConfig::Embedded(directory) => {
-            AnyStore::Embedded(EmbeddedStore::open_existing(directory)?)
-        }
-        StoreConfig::Memory => AnyStore::open(store)?,
-    })
 }

@@ -80,6 +80,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Ended> {
         Role::Admin(Admin::Import(import)) => admin::import(import).await,
         Role::Admin(Admin::Token(token)) => admin::token(&token),
         Role::Admin(Admin::Epoch(epoch)) => admin::epoch(epoch).await,
+        Role::Admin(Admin::Copy(copy)) => admin::copy(copy).await,
         Role::Check(check) => check::run(check).await,
         Role::CheckTicket(args) => check_ticket::run(&args).await,
         Role::Loadtest(args) => match parterre_loadtest::run(args).await {

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use parterre_core::config::{AdminToken, StoreConfig};
+use parterre_core::config::AdminToken;
 use parterre_gate::dial::Dialer;
 use parterre_gate::tls::Tls;
 use tokio::sync::watch;
@@ -40,7 +40,7 @@ pub(super) async fn run(args: Standalone) -> Result<(), Ended> {
         .clone()
         .unwrap_or_else(|| format!("{scheme}://{}", reachable(edge.address())));
     let core = parterre_core::build(parterre_core::config::Config {
-        store: StoreConfig::Embedded(args.data.join("store")),
+        store: args.store(),
         listen: args.core_listen,
         public_url: public_url.trim_end_matches('/').to_owned(),
         cluster_secret,

@@ -98,8 +98,8 @@ async fn the_best_are_of_the_tier_and_the_section_that_were_wished_for() {
 async fn together_is_never_dropped_silently() {
     let (_server, event, mut buyer) = house().await;
     // One or two side by side are left in each row, and no three.
-    buyer.reserves(event, &[1, 5, 9, 13]).await;
-    let before = buyer.looks(event).await;
+    let taken = buyer.reserves(event, &[1, 5, 9, 13]).await;
+    let before = buyer.looks_after(event, &taken).await;
     let refused = buyer
         .tries_wish(event, best(3))
         .await

@@ -60,8 +60,7 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
     server.process.terminate();
     let (status, _) = server.process.ended().await;
     assert!(status.success(), "{status}");
-    let store = format!("embedded:{}", server.data().join("store").display());
-    let check = parterre(&["check", "--store", &store]);
+    let check = parterre(&["check", "--store", server.store()]);
     let said = String::from_utf8_lossy(&check.stdout);
     println!("parterre check: {said}");
     assert!(check.status.success(), "seed {seed}: {said}");

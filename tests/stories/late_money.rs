@@ -55,7 +55,10 @@ async fn late_money_for_tickets_that_are_somebody_elses_is_owed_back() {
     first.checks_out(&given_up).await;
     first.releases(&given_up).await;
     // One of the two is enough: tickets come all together or not at all.
-    let others = second.reserves(id, &[5]).await;
+    let others = until("the edge hears that it is free", SOON, async || {
+        second.tries(id, &[5]).await.ok()
+    })
+    .await;
     screen.sees(5, Pending).await;
 
     says_paid(&cluster, &mut first, &given_up).await;

@@ -6,13 +6,15 @@
 //!
 //! - `PARTERRE_TEST_DATA`: the folder of real input, by default `../shared/data` beside
 //!   the project. A story that misses a file says so and makes an event of the same size.
-//! - `PARTERRE_TEST_KILLS`: how often [`crash`] kills the server; 3 by default, 50 is
-//!   the long form.
+//! - `PARTERRE_TEST_KILLS`: how often [`crash`] kills the server, and [`cores`] a core or
+//!   the database; 3 by default, 50 and 12 are the long forms.
 //! - `PARTERRE_TEST_OUTAGE_SECONDS`: how long [`outage`] leaves the edge without its
 //!   core; 4 by default, 30 is the long form.
 //! - `PARTERRE_TEST_PUT_OFF`: 1 for [`put_off`] to wait until a creation window opens,
 //!   which takes up to 70 s; 0 by default.
 //! - `PARTERRE_TEST_SLOW`: how many slow clients [`slow`] brings; 200 by default.
+//! - `PARTERRE_TEST_STORE`: `foundationdb` for stories that are told of any store to be
+//!   told of a cluster of FoundationDB, one for each.
 //! - `PARTERRE_TEST_SEED`: where the randomness begins; 1 by default.
 
 mod best;
@@ -22,6 +24,10 @@ mod catalog;
 mod cold;
 mod command_line;
 mod contract;
+#[cfg(feature = "fdb")]
+mod copying;
+#[cfg(feature = "fdb")]
+mod cores;
 mod crash;
 mod crowd;
 mod drain;

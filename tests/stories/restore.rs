@@ -3,13 +3,50 @@
 //! begins anew.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::story::{Buyer, Cluster, SOON, Watcher, about, hall, parterre, until};
+use tempfile::TempDir;
+
+use crate::story::{Buyer, Cluster, Plan, SOON, Watcher, about, hall, parterre, until};
+
+/// A store that can be backed up.
+trait Kept {
+    /// What `--store` takes.
+    fn store(&self) -> String;
+    /// Makes a backup.
+    fn back_up(&mut self);
+    /// Puts the backup in the place of what there is.
+    fn restore(&mut self);
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_restore_every_screen_shows_what_the_backup_holds() {
-    let mut cluster = Cluster::start().await;
+    let folder = TempDir::new().expect("a folder");
+    after_a_restore(Folders {
+        store: folder.path().join("store"),
+        backup: folder.path().join("backup"),
+    })
+    .await;
+}
+
+#[cfg(feature = "fdb")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_it_does_over_foundationdb() {
+    use crate::story::{BackedUp, FoundationDb};
+
+    let database = FoundationDb::start();
+    if let Some(backed_up) = database.and_then(BackedUp::of) {
+        after_a_restore(backed_up).await;
+    }
+}
+
+async fn after_a_restore(mut kept: impl Kept) {
+    let named = kept.store();
+    let mut cluster = Cluster::planned(Plan {
+        store: Some(named.clone()),
+        ..Plan::default()
+    })
+    .await;
     let edge = cluster.edge(&[]).await;
     let event = hall(&mut cluster.admin(), &about("An Evening"), 60).await;
     let id = event.summary.id;
@@ -19,8 +56,7 @@ async fn after_a_restore_every_screen_shows_what_the_backup_holds() {
     let screen = Watcher::of(&edge.origin(), id).await;
 
     cluster.core.kill();
-    let (store, backup) = (cluster.store(), cluster.store().with_extension("backup"));
-    copy(&store, &backup);
+    kept.back_up();
     cluster.restart();
     until("the core is ready", SOON, async || {
         cluster.core.is_ready().await.then_some(())
@@ -34,8 +70,7 @@ async fn after_a_restore_every_screen_shows_what_the_backup_holds() {
     }
 
     cluster.core.kill();
-    copy(&backup, &store);
-    let named = format!("embedded:{}", store.display());
+    kept.restore();
     let renewed = parterre(&["admin", "epoch", "--new", "--store", &named]);
     assert!(renewed.status.success(), "{renewed:?}");
     let check = parterre(&["check", "--store", &named]);
@@ -56,6 +91,41 @@ async fn after_a_restore_every_screen_shows_what_the_backup_holds() {
     assert_eq!(&states[..7], "fpfffpf");
     assert_eq!(seen.ended, None, "a client was disconnected");
     assert_eq!(seen.wrong, []);
+}
+
+/// The folder of an embedded store, and a copy of it.
+struct Folders {
+    store: PathBuf,
+    backup: PathBuf,
+}
+
+impl Kept for Folders {
+    fn store(&self) -> String {
+        format!("embedded:{}", self.store.display())
+    }
+
+    fn back_up(&mut self) {
+        copy(&self.store, &self.backup);
+    }
+
+    fn restore(&mut self) {
+        copy(&self.backup, &self.store);
+    }
+}
+
+#[cfg(feature = "fdb")]
+impl Kept for crate::story::BackedUp {
+    fn store(&self) -> String {
+        self.database.store()
+    }
+
+    fn back_up(&mut self) {
+        self.begin();
+    }
+
+    fn restore(&mut self) {
+        self.bring_back();
+    }
 }
 
 /// Puts one folder in the place of another.

@@ -47,7 +47,12 @@ impl Ring {
     /// Takes in records read behind [`Self::newest`], and forgets the oldest ones over
     /// the bounds. A page of another epoch, or with a hole, begins anew.
     pub fn extend(&mut self, page: &LogPage) {
-        if page.head.epoch != self.newest.epoch || page.oldest > self.newest {
+        if page.head.epoch != self.newest.epoch {
+            // Whoever was behind begins anew from snapshots.
+            *self = Self::new(page.head);
+            return;
+        }
+        if page.oldest > self.newest {
             *self = Self::new(
                 page.records
                     .first()

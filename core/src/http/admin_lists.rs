@@ -4,13 +4,14 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
+use futures_util::{StreamExt, stream};
 use parterre_domain::wire::admin::{AdminReservation, TimelineEntry};
 use parterre_domain::wire::api::{
     Availability, EventDetail, EventList, EventStatus, EventSummary, LayoutBody, Reservation,
 };
 use parterre_domain::{
-    EventId, EventRecord, Refusal, ReservationId, ReservationRecord, ReservationState, Rev, keys,
-    limits,
+    EventId, EventRecord, Refusal, ReservationId, ReservationRecord, ReservationState, Rev,
+    TicketState, keys, limits,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -87,9 +88,15 @@ async fn events(
         .range(&page.behind(keys::events())?, limits::ROWS_PER_PAGE)
         .await?;
     let mut events = Vec::new();
-    for (at, (key, value)) in rows.iter().enumerate() {
-        let record: EventRecord = decode(key, value)?;
-        let summary = EventSummary::new(&record, counts(&snapshot, &record).await?);
+    let summaries = rows
+        .iter()
+        .map(|(key, value)| summary(&snapshot, key, value));
+    let summaries: Vec<_> = summaries.collect();
+    let mut summaries = stream::iter(summaries)
+        .buffered(limits::READS_AT_ONCE)
+        .enumerate();
+    while let Some((at, summary)) = summaries.next().await {
+        let summary = summary?;
         if status.is_none_or(|status| status == summary.status) {
             events.push(summary);
         }
@@ -114,6 +121,16 @@ async fn events(
         },
         None,
     )
+}
+
+async fn summary(
+    snapshot: &AnySnapshot,
+    key: &keys::Key,
+    value: &[u8],
+) -> Result<EventSummary, Failure> {
+    let record: EventRecord = decode(key, value)?;
+    let counts = counts(snapshot, &record).await?;
+    Ok(EventSummary::new(&record, counts))
 }
 
 /// The cursor behind the row at which a page ends; none when there is surely no more.
@@ -220,14 +237,13 @@ async fn reservations(
     let rows = snapshot.range(&range, limits::ROWS_PER_PAGE).await?;
     let mut reservations = Vec::new();
     let mut next_cursor = None;
-    for (at, (key, _)) in rows.iter().enumerate() {
-        let Some(id) = keys::reservation_of(key) else {
-            continue;
-        };
-        let record: Option<ReservationRecord> = read(&snapshot, &keys::reservation(id)).await?;
-        let fits = record.filter(|record| state.is_none_or(|state| state == record.state));
-        if let Some(record) = fits {
-            let states = states_of(&snapshot, &record).await?;
+    let found = rows.iter().map(|(key, _)| in_state(&snapshot, key, state));
+    let found: Vec<_> = found.collect();
+    let mut found = stream::iter(found)
+        .buffered(limits::READS_AT_ONCE)
+        .enumerate();
+    while let Some((at, found)) = found.next().await {
+        if let Some((record, states)) = found? {
             reservations.push(Reservation::new(&record, &event, &layout, states, false));
         }
         if reservations.len() == limit || at + 1 == limits::ROWS_PER_PAGE {
@@ -240,6 +256,25 @@ async fn reservations(
         next_cursor,
     };
     json(StatusCode::OK, &list, None)
+}
+
+/// The reservation that an entry names and its tickets' states, if it is in the state that
+/// was asked for.
+async fn in_state(
+    snapshot: &AnySnapshot,
+    key: &keys::Key,
+    state: Option<ReservationState>,
+) -> Result<Option<(ReservationRecord, Vec<TicketState>)>, Failure> {
+    let Some(id) = keys::reservation_of(key) else {
+        return Ok(None);
+    };
+    let record: Option<ReservationRecord> = read(snapshot, &keys::reservation(id)).await?;
+    let fits = record.filter(|record| state.is_none_or(|state| state == record.state));
+    let Some(record) = fits else {
+        return Ok(None);
+    };
+    let states = states_of(snapshot, &record).await?;
+    Ok(Some((record, states)))
 }
 
 async fn reservation(State(context): State<Context>, Part(reservation): Part) -> Reply {

@@ -11,7 +11,6 @@ use parterre_domain::{
     AuditNote, EventId, EventRecord, LayoutChunk, Life, Refusal, Slug, UploadId, limits,
 };
 use serde::Deserialize;
-use tokio::sync::Semaphore;
 
 use super::answer::{Administrator, Failed, Params, Part, Reply, UPLOAD, body, id, json};
 use super::window;
@@ -21,9 +20,6 @@ use crate::lane::{Committed, Rejected};
 use crate::layouts::event_in;
 use crate::snapshot::event_rev;
 use crate::store::Store;
-
-/// Bodies and what is parsed from them are large, so few may be in memory at once.
-static SLOTS: Semaphore = Semaphore::const_new(limits::UPLOADS_AT_ONCE);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,7 +40,7 @@ pub(super) async fn add_tickets(
     let prices = Prices::parse(query.price.as_deref(), query.prices.as_deref())?;
     let format = format(&request)?;
     // Held to the end: what was parsed is as large as what is being read.
-    let Ok(_slot) = SLOTS.try_acquire() else {
+    let Ok(_slot) = context.uploads.try_acquire() else {
         let detail = "other uploads are under way; nothing was done";
         return Err(Slug::Busy.problem(detail).into());
     };

@@ -8,6 +8,7 @@ mod work;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parterre_domain::command::{Answer, Command, Place};
@@ -69,6 +70,9 @@ struct Senders {
 
 struct Job {
     work: Work,
+    /// Set by whoever comes first: the lane that takes the job, or the caller who has
+    /// waited long enough.
+    claimed: Arc<AtomicBool>,
     note: Option<AuditNote>,
     deadline: Timestamp,
     replans: usize,
@@ -182,8 +186,10 @@ impl Lanes {
         let lane = self.lane(work.event());
         let (answer, answered) = oneshot::channel();
         let deadline = self.clock.now() + limits::COMMAND_DEADLINE;
+        let claimed = Arc::new(AtomicBool::new(false));
         let job = Job {
             work,
+            claimed: Arc::clone(&claimed),
             note,
             deadline,
             replans: 0,
@@ -201,8 +207,13 @@ impl Lanes {
         })?;
         self.metrics.lane_depth.inc();
         place.send(job);
-        // Without an answer the lane has died with the command in hand.
-        answered.await.unwrap_or(Err(Rejected::OutcomeUnknown))
+        match tokio::time::timeout(limits::ANSWER_PATIENCE, answered).await {
+            Ok(Ok(outcome)) => outcome,
+            // No lane will take it any more.
+            Err(_) if !claimed.swap(true, Ordering::AcqRel) => Err(Rejected::Unavailable),
+            // The store holds its commit, or the lane has died with it in hand.
+            Err(_) | Ok(Err(_)) => Err(Rejected::OutcomeUnknown),
+        }
     }
 
     fn lane(&self, event: EventId) -> &Senders {
@@ -307,6 +318,12 @@ impl Work {
 }
 
 impl Job {
+    /// Takes it, unless its caller has gone.
+    fn claim(self) -> Option<Self> {
+        let is_open = !self.claimed.swap(true, Ordering::AcqRel);
+        is_open.then_some(self)
+    }
+
     fn reply(self, outcome: Outcome) {
         // A caller that has gone away needs no answer.
         drop(self.answer.send(outcome));

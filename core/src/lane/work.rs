@@ -59,22 +59,25 @@ impl Lane {
         if let Some(job) = self.again.pop_front() {
             return Some(job);
         }
-        let job = loop {
-            tokio::select! {
+        loop {
+            let job = tokio::select! {
                 biased;
-                Some(job) = self.sales.recv() => break job,
-                Some(job) = self.steps.recv() => break job,
-                Some(job) = self.bulk.recv() => break job,
+                Some(job) = self.sales.recv() => job,
+                Some(job) = self.steps.recv() => job,
+                Some(job) = self.bulk.recv() => job,
                 true = told(&mut self.stop), if !self.sales.is_closed() => {
                     self.sales.close();
                     self.steps.close();
                     self.bulk.close();
+                    continue;
                 }
                 else => return None,
+            };
+            self.metrics.lane_depth.dec();
+            if let Some(job) = job.claim() {
+                return Some(job);
             }
-        };
-        self.metrics.lane_depth.dec();
-        Some(job)
+        }
     }
 
     /// Whatever has queued, within the bounds of a batch, and a piece of bulk work: a
@@ -88,18 +91,17 @@ impl Lane {
         let mut jobs = vec![first];
         while jobs.len() < limits::COMMANDS_PER_BATCH && bytes < limits::BATCH_BYTES {
             let again = self.again.pop_front();
-            let Some(job) = again.or_else(|| {
-                let received = self.sales.try_recv();
-                self.taken(received)
-            }) else {
+            let Some(job) = again.or_else(|| self.taken(|lane| lane.sales.try_recv())) else {
                 break;
             };
             bytes += job.work.weight_bytes();
             jobs.push(job);
         }
         while bulk_bytes < limits::CHUNK_BYTES {
-            let received = self.steps.try_recv().or_else(|_| self.bulk.try_recv());
-            let Some(job) = self.taken(received) else {
+            let Some(job) = self.taken(|lane| {
+                let received = lane.steps.try_recv();
+                received.or_else(|_| lane.bulk.try_recv())
+            }) else {
                 break;
             };
             bulk_bytes += job.work.weight_bytes();
@@ -108,10 +110,15 @@ impl Lane {
         jobs
     }
 
-    fn taken(&self, received: Result<Job, TryRecvError>) -> Option<Job> {
-        let job = received.ok()?;
-        self.metrics.lane_depth.dec();
-        Some(job)
+    /// The next job of a queue whose caller still waits.
+    fn taken(&mut self, receive: impl Fn(&mut Self) -> Result<Job, TryRecvError>) -> Option<Job> {
+        loop {
+            let job = receive(self).ok()?;
+            self.metrics.lane_depth.dec();
+            if let Some(job) = job.claim() {
+                return Some(job);
+            }
+        }
     }
 
     /// Makes a command of each job. Plans come first: what they are made of is as new as
@@ -122,14 +129,20 @@ impl Lane {
             tracing::error!(%failure, "the plans of best available tickets couldn't catch up");
         }
         jobs.sort_by_key(|job| matches!(job.work, Work::Command(_)));
-        let (mut ready, mut queued) = (Vec::new(), Vec::new());
+        let (mut ready, mut queued, mut without_store) = (Vec::new(), Vec::new(), false);
         for job in jobs {
             let (command, plan) = match &job.work {
                 Work::Command(command) => (command.clone(), None),
+                // The others don't wait for what failed once.
+                Work::Best(_) if without_store => {
+                    job.reply(Err(Rejected::Unavailable));
+                    continue;
+                }
                 Work::Best(request) => match self.planning.plan(request).await {
                     Ok(plan) => (plan.command.clone(), Some(plan)),
                     Err(failure) => {
                         tracing::error!(%failure, "no plan of best available tickets could be made");
+                        without_store = true;
                         job.reply(Err(Rejected::Unavailable));
                         continue;
                     }

@@ -37,7 +37,7 @@ struct World {
 impl World {
     /// An event with three tickets on sale.
     async fn on_sale() -> Self {
-        let store = AnyStore::open(&StoreConfig::Memory).unwrap();
+        let store = AnyStore::open(&StoreConfig::Memory).await.unwrap();
         let clock = Clock::manual(Timestamp::from_millis(1_900_000_000_000));
         let metrics = Metrics::new().unwrap();
         let layouts = Layouts::new(store.clone());

@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use parterre_domain::keys::{Key, Range};
+#[cfg(feature = "fdb")]
+use parterre_domain::limits;
 use parterre_domain::state::Want;
 use parterre_domain::{Position, Rev};
 
 use super::embedded::{EmbeddedSnapshot, EmbeddedStore, EmbeddedTransaction};
+#[cfg(feature = "fdb")]
+use super::fdb::{self, FdbSnapshot, FdbStore, FdbTransaction};
 use super::memory::{MemorySnapshot, MemoryStore, MemoryTransaction};
 use super::{Commit, Failure, Loaded, LogPage, Retry, Snapshot, Store, Transaction, Value};
 use crate::config::StoreConfig;
@@ -17,6 +21,41 @@ use crate::config::StoreConfig;
 pub enum AnyStore {
     Embedded(EmbeddedStore),
     Memory(MemoryStore),
+    #[cfg(feature = "fdb")]
+    Fdb(FdbStore),
+}
+
+/// What backends need of a process before any store is opened and until every store has
+/// been dropped. `main` holds it.
+#[derive(Default)]
+pub struct Engines {
+    #[cfg(feature = "fdb")]
+    _network: Option<fdb::Network>,
+}
+
+impl Engines {
+    /// Starts what these stores need. A process can do so once.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what is wrong and how to mend it.
+    #[cfg_attr(
+        not(feature = "fdb"),
+        expect(unused_variables, reason = "the other backends need nothing")
+    )]
+    pub fn start(stores: &[&StoreConfig]) -> Result<Self, Failure> {
+        #[cfg(feature = "fdb")]
+        if stores
+            .iter()
+            .any(|store| matches!(store, StoreConfig::Fdb(_)))
+        {
+            let network = fdb::Network::start(fdb::Faults::None)?;
+            return Ok(Self {
+                _network: Some(network),
+            });
+        }
+        Ok(Self::default())
+    }
 }
 
 /// A transaction of one of the backends.
@@ -24,6 +63,8 @@ pub enum AnyStore {
 pub enum AnyTransaction {
     Embedded(EmbeddedTransaction),
     Memory(MemoryTransaction),
+    #[cfg(feature = "fdb")]
+    Fdb(FdbTransaction),
 }
 
 /// A snapshot of one of the backends.
@@ -31,6 +72,8 @@ pub enum AnyTransaction {
 pub enum AnySnapshot {
     Embedded(EmbeddedSnapshot),
     Memory(MemorySnapshot),
+    #[cfg(feature = "fdb")]
+    Fdb(FdbSnapshot),
 }
 
 impl AnyStore {
@@ -39,11 +82,40 @@ impl AnyStore {
     /// # Errors
     ///
     /// A sentence that says what is wrong and how to mend it.
-    pub fn open(config: &StoreConfig) -> Result<Self, Failure> {
+    pub async fn open(config: &StoreConfig) -> Result<Self, Failure> {
         Ok(match config {
             StoreConfig::Embedded(directory) => Self::Embedded(EmbeddedStore::open(directory)?),
             StoreConfig::Memory => Self::Memory(MemoryStore::new()),
+            #[cfg(feature = "fdb")]
+            StoreConfig::Fdb(cluster_file) => Self::Fdb(FdbStore::open(cluster_file).await?),
         })
+    }
+
+    /// Opens a store that is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`], and when there is none.
+    pub async fn open_existing(config: &StoreConfig) -> Result<Self, Failure> {
+        Ok(match config {
+            StoreConfig::Embedded(directory) => {
+                Self::Embedded(EmbeddedStore::open_existing(directory)?)
+            }
+            StoreConfig::Memory => Self::Memory(MemoryStore::new()),
+            #[cfg(feature = "fdb")]
+            StoreConfig::Fdb(cluster_file) => {
+                Self::Fdb(FdbStore::open_existing(cluster_file).await?)
+            }
+        })
+    }
+
+    /// How many lanes serve it: as many as it has writers at once.
+    pub fn lanes(&self) -> u8 {
+        match self {
+            Self::Embedded(_) | Self::Memory(_) => 1,
+            #[cfg(feature = "fdb")]
+            Self::Fdb(_) => limits::FDB_LANES,
+        }
     }
 
     /// Waits until the store can't go on and says why.
@@ -51,6 +123,8 @@ impl AnyStore {
         match self {
             Self::Embedded(store) => store.failed().await,
             Self::Memory(_) => std::future::pending().await,
+            #[cfg(feature = "fdb")]
+            Self::Fdb(_) => std::future::pending().await,
         }
     }
 }
@@ -63,6 +137,8 @@ impl Store for AnyStore {
         Ok(match self {
             Self::Embedded(store) => AnyTransaction::Embedded(store.begin().await?),
             Self::Memory(store) => AnyTransaction::Memory(store.begin().await?),
+            #[cfg(feature = "fdb")]
+            Self::Fdb(store) => AnyTransaction::Fdb(store.begin().await?),
         })
     }
 
@@ -70,6 +146,8 @@ impl Store for AnyStore {
         Ok(match self {
             Self::Embedded(store) => AnySnapshot::Embedded(store.snapshot().await?),
             Self::Memory(store) => AnySnapshot::Memory(store.snapshot().await?),
+            #[cfg(feature = "fdb")]
+            Self::Fdb(store) => AnySnapshot::Fdb(store.snapshot().await?),
         })
     }
 
@@ -77,6 +155,8 @@ impl Store for AnyStore {
         match self {
             Self::Embedded(store) => store.log_after(after, max_bytes).await,
             Self::Memory(store) => store.log_after(after, max_bytes).await,
+            #[cfg(feature = "fdb")]
+            Self::Fdb(store) => store.log_after(after, max_bytes).await,
         }
     }
 
@@ -84,6 +164,8 @@ impl Store for AnyStore {
         match self {
             Self::Embedded(store) => store.wait(after, at_most).await,
             Self::Memory(store) => store.wait(after, at_most).await,
+            #[cfg(feature = "fdb")]
+            Self::Fdb(store) => store.wait(after, at_most).await,
         }
     }
 
@@ -91,6 +173,8 @@ impl Store for AnyStore {
         match self {
             Self::Embedded(store) => store.trim_log(up_to).await,
             Self::Memory(store) => store.trim_log(up_to).await,
+            #[cfg(feature = "fdb")]
+            Self::Fdb(store) => store.trim_log(up_to).await,
         }
     }
 }
@@ -100,6 +184,8 @@ impl Transaction for AnyTransaction {
         match self {
             Self::Embedded(transaction) => transaction.rev(),
             Self::Memory(transaction) => transaction.rev(),
+            #[cfg(feature = "fdb")]
+            Self::Fdb(transaction) => transaction.rev(),
         }
     }
 
@@ -107,6 +193,8 @@ impl Transaction for AnyTransaction {
         match self {
             Self::Embedded(transaction) => transaction.load(wants).await,
             Self::Memory(transaction) => transaction.load(wants).await,
+            #[cfg(feature = "fdb")]
+            Self::Fdb(transaction) => transaction.load(wants).await,
         }
     }
 
@@ -120,6 +208,11 @@ impl Transaction for AnyTransaction {
                 .commit(commit)
                 .await
                 .map_err(|(back, why)| (Self::Memory(back), why)),
+            #[cfg(feature = "fdb")]
+            Self::Fdb(transaction) => transaction
+                .commit(commit)
+                .await
+                .map_err(|(back, why)| (Self::Fdb(back), why)),
         }
     }
 
@@ -127,6 +220,8 @@ impl Transaction for AnyTransaction {
         Ok(match self {
             Self::Embedded(transaction) => Self::Embedded(transaction.again(why).await?),
             Self::Memory(transaction) => Self::Memory(transaction.again(why).await?),
+            #[cfg(feature = "fdb")]
+            Self::Fdb(transaction) => Self::Fdb(transaction.again(why).await?),
         })
     }
 }
@@ -136,6 +231,8 @@ impl Snapshot for AnySnapshot {
         match self {
             Self::Embedded(snapshot) => snapshot.rev(),
             Self::Memory(snapshot) => snapshot.rev(),
+            #[cfg(feature = "fdb")]
+            Self::Fdb(snapshot) => snapshot.rev(),
         }
     }
 
@@ -143,6 +240,8 @@ impl Snapshot for AnySnapshot {
         match self {
             Self::Embedded(snapshot) => snapshot.get(key).await,
             Self::Memory(snapshot) => snapshot.get(key).await,
+            #[cfg(feature = "fdb")]
+            Self::Fdb(snapshot) => snapshot.get(key).await,
         }
     }
 
@@ -150,6 +249,8 @@ impl Snapshot for AnySnapshot {
         match self {
             Self::Embedded(snapshot) => snapshot.range(range, limit).await,
             Self::Memory(snapshot) => snapshot.range(range, limit).await,
+            #[cfg(feature = "fdb")]
+            Self::Fdb(snapshot) => snapshot.range(range, limit).await,
         }
     }
 }

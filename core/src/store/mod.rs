@@ -24,6 +24,8 @@
 
 pub mod any;
 pub mod embedded;
+#[cfg(feature = "fdb")]
+pub mod fdb;
 pub mod memory;
 
 use std::cmp::Ordering;
@@ -171,6 +173,9 @@ pub enum Retry {
     /// The commit may or may not be in.
     #[error("the outcome of the commit is unknown")]
     Unknown,
+    /// The commit is too large for the backend; it isn't in.
+    #[error("the transaction is too large")]
+    TooLarge,
 }
 
 /// The store can't go on.

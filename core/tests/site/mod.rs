@@ -6,6 +6,9 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[cfg(feature = "fdb")]
+#[path = "../cluster/mod.rs"]
+mod cluster;
 mod contract;
 
 use std::net::SocketAddr;
@@ -44,6 +47,9 @@ pub(crate) struct World {
     client: Client<HttpConnector, Full<Bytes>>,
     /// What the core says of itself; every answer is held against it.
     contract: Contract,
+    /// Where the state lies instead of in memory, if anywhere.
+    #[cfg(feature = "fdb")]
+    _database: Option<cluster::FoundationDb>,
 }
 
 /// A request in the making.
@@ -82,7 +88,8 @@ pub(crate) fn config(store: StoreConfig) -> Config {
 }
 
 impl World {
-    /// A core over an empty store in memory.
+    /// A core over an empty store: in memory, or with `PARTERRE_TEST_STORE=foundationdb`
+    /// in a cluster of its own.
     pub(crate) async fn start() -> Self {
         Self::with(config(StoreConfig::Memory)).await
     }
@@ -93,7 +100,13 @@ impl World {
     }
 
     /// A core with these settings whose time is moved by hand.
-    pub(crate) async fn with_clock(config: Config, clock: &Clock) -> Self {
+    #[cfg_attr(
+        not(feature = "fdb"),
+        expect(unused_mut, reason = "it stays in memory")
+    )]
+    pub(crate) async fn with_clock(mut config: Config, clock: &Clock) -> Self {
+        #[cfg(feature = "fdb")]
+        let database = cluster::instead_of_memory(&mut config.store);
         let core = parterre_core::build_with_clock(config, clock.clone())
             .await
             .unwrap_or_else(|error| panic!("{error}"));
@@ -110,6 +123,8 @@ impl World {
             running,
             client: Client::builder(TokioExecutor::new()).build_http(),
             contract: Contract::default(),
+            #[cfg(feature = "fdb")]
+            _database: database,
         };
         let document = world.call("GET", "/openapi.json").send().await;
         world.contract = Contract::new(document.is(200).json());

@@ -26,6 +26,19 @@ impl Buyer {
         reply.expect("an answer").expect("the availability")
     }
 
+    /// What the edge shows of an event once it has heard of a reservation.
+    pub(crate) async fn looks_after(
+        &mut self,
+        event: EventId,
+        reserved: &Reserved,
+    ) -> Availability {
+        until("the edge hears of a reservation", SOON, async || {
+            let shown = self.looks(event).await;
+            (shown.rev >= reserved.rev).then_some(shown)
+        })
+        .await
+    }
+
     /// What the edge says of an event.
     pub(crate) async fn reads_about(&mut self, event: EventId) -> EventDetail {
         let reply = self.shop.event(event).await;

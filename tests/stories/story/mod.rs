@@ -5,11 +5,17 @@ mod administrator;
 mod buyer;
 mod client;
 mod event;
+#[cfg(feature = "fdb")]
+mod fight;
+#[cfg(feature = "fdb")]
+#[path = "../../foundationdb/mod.rs"]
+mod foundationdb;
 mod metrics;
 mod notice;
 mod process;
 mod prometheus;
 mod servers;
+mod stored;
 mod stream;
 mod watcher;
 
@@ -19,11 +25,16 @@ pub(crate) use administrator::Administrator;
 pub(crate) use buyer::Buyer;
 pub(crate) use client::Client;
 pub(crate) use event::{about, bowl, hall, race_track, rows_of_twenty, ticket, tier};
+#[cfg(feature = "fdb")]
+pub(crate) use fight::Fight;
+#[cfg(feature = "fdb")]
+pub(crate) use foundationdb::{BackedUp, FoundationDb};
 pub(crate) use metrics::Metrics;
 pub(crate) use notice::Notice;
 pub(crate) use process::{Process, free_address, parterre, parterre_with};
 pub(crate) use prometheus::{Prometheus, tool};
 pub(crate) use servers::{Cluster, Edge, Plan, Standalone, token_hash};
+pub(crate) use stored::Stored;
 pub(crate) use stream::Stream;
 pub(crate) use watcher::Watcher;
 

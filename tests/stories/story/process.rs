@@ -133,6 +133,18 @@ impl Process {
         self.signal("-HUP");
     }
 
+    /// Takes the processor from it.
+    #[cfg(feature = "fdb")]
+    pub(crate) fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Gives it back.
+    #[cfg(feature = "fdb")]
+    pub(crate) fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
     fn signal(&self, name: &str) {
         let id = self.id().to_string();
         let sent = Command::new("kill").args([name, &id]).status();

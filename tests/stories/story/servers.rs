@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::process::free_address;
-use super::{Metrics, Process};
+use super::{Metrics, Process, Stored};
 
 /// How often other ports are tried when one was taken meanwhile.
 const TRIES: usize = 10;
@@ -23,20 +23,24 @@ pub(crate) struct Standalone {
     core: SocketAddr,
     ops: SocketAddr,
     folder: TempDir,
+    stored: Stored,
 }
 
-/// `parterre core` over a folder of its own.
+/// `parterre core` over a store of its own, or one of several over one.
 pub(crate) struct Cluster {
     pub(crate) core: Process,
     address: SocketAddr,
     ops: SocketAddr,
     folder: TempDir,
+    stored: Stored,
     plan: Plan,
 }
 
 /// What is unusual about a cluster.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
+    /// Where the state lies; in a folder of the core's own when absent.
+    pub(crate) store: Option<String>,
     /// Further flags of the core.
     pub(crate) core_flags: Vec<String>,
     /// The environment of the core and of every edge.
@@ -58,15 +62,18 @@ impl Standalone {
     /// A server that is ready, at its first start with further flags.
     pub(crate) async fn with(flags: &[&str]) -> Self {
         let folder = TempDir::new().expect("a folder");
+        let stored = Stored::within(&folder.path().join("data"));
         for _ in 0..TRIES {
-            let [edge, core, ops] = [free_address(), free_address(), free_address()];
-            if let Ok(process) = Self::launch(folder.path(), [edge, core, ops], flags) {
+            let addresses = [free_address(), free_address(), free_address()];
+            if let Ok(process) = Self::launch(folder.path(), &stored, addresses, flags) {
+                let [edge, core, ops] = addresses;
                 let mut standalone = Self {
                     process,
                     edge,
                     core,
                     ops,
                     folder,
+                    stored,
                 };
                 standalone.process.ready().await;
                 return standalone;
@@ -78,7 +85,7 @@ impl Standalone {
     /// Starts it again over the same folder, at the same addresses, after it ended.
     pub(crate) async fn restart(&mut self) {
         let addresses = [self.edge, self.core, self.ops];
-        match Self::launch(self.folder.path(), addresses, &[]) {
+        match Self::launch(self.folder.path(), &self.stored, addresses, &[]) {
             Ok(process) => self.process = process,
             Err(status) => panic!("it ended with {status}:\n{}", self.process.log()),
         }
@@ -87,6 +94,7 @@ impl Standalone {
 
     fn launch(
         folder: &Path,
+        stored: &Stored,
         addresses: [SocketAddr; 3],
         flags: &[&str],
     ) -> Result<Process, std::process::ExitStatus> {
@@ -96,6 +104,8 @@ impl Standalone {
             "standalone",
             "--data",
             &data,
+            "--store",
+            stored.name(),
             "--listen",
             &edge,
             "--core-listen",
@@ -113,6 +123,11 @@ impl Standalone {
 
     pub(crate) fn core(&self) -> Origin {
         self.core.into()
+    }
+
+    /// What `--store` takes.
+    pub(crate) fn store(&self) -> &str {
+        self.stored.name()
     }
 
     /// The folder that `--data` names.
@@ -172,14 +187,19 @@ impl Cluster {
         let folder = TempDir::new().expect("a folder");
         std::fs::write(folder.path().join("cluster-secret"), SECRET).expect("a file");
         std::fs::write(folder.path().join("signing-key"), SIGNING_KEY).expect("a file");
+        let stored = match &plan.store {
+            Some(store) => Stored::at(store),
+            None => Stored::within(folder.path()),
+        };
         for _ in 0..TRIES {
             let [address, ops] = [free_address(), free_address()];
-            if let Ok(core) = Self::launch(folder.path(), address, ops, &plan) {
+            if let Ok(core) = Self::launch(folder.path(), &stored, address, ops, &plan) {
                 let mut cluster = Self {
                     core,
                     address,
                     ops,
                     folder,
+                    stored,
                     plan,
                 };
                 cluster.core.ready().await;
@@ -189,31 +209,27 @@ impl Cluster {
         panic!("it doesn't start:\n{}", log_of(folder.path(), "core"));
     }
 
-    /// Where the core keeps its state.
-    pub(crate) fn store(&self) -> PathBuf {
-        self.folder.path().join("store")
-    }
-
     /// Starts the core again at the same address, without waiting until it is ready.
     pub(crate) fn restart(&mut self) {
-        self.core = Self::launch(self.folder.path(), self.address, self.ops, &self.plan)
+        let folder = self.folder.path();
+        self.core = Self::launch(folder, &self.stored, self.address, self.ops, &self.plan)
             .unwrap_or_else(|status| panic!("the core ended with {status}"));
     }
 
     fn launch(
         folder: &Path,
+        stored: &Stored,
         address: SocketAddr,
         ops: SocketAddr,
         plan: &Plan,
     ) -> Result<Process, std::process::ExitStatus> {
-        let store = format!("embedded:{}", folder.join("store").display());
         let (listen, ops_listen) = (address.to_string(), ops.to_string());
         let signing_key = folder.join("signing-key").display().to_string();
         let (secret, token) = (secret(folder), token_hash("stories", TOKEN));
         let mut arguments = vec![
             "core",
             "--store",
-            &store,
+            stored.name(),
             "--listen",
             &listen,
             "--ops-listen",

@@ -1,13 +1,21 @@
-//! How many durable reservations of two tickets the embedded store takes per second.
-//! Prints figures and fails on none:
+//! How many durable reservations of two tickets the stores take per second. Prints figures
+//! and fails on none:
 //!
-//! `cargo test --release -p parterre-core --test reservations_per_second -- --ignored --nocapture`
+//! `cargo test --release -p parterre-core --test per_second -- --ignored --nocapture`
+//!
+//! With `--features fdb` it measures FoundationDB too, on a cluster of its own.
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+#[cfg(feature = "fdb")]
+#[path = "../cluster/mod.rs"]
+mod cluster;
+#[cfg(feature = "fdb")]
+mod cores;
+mod recorder;
+#[path = "../world/mod.rs"]
 mod world;
 
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use parterre_core::clock::Clock;
@@ -17,11 +25,11 @@ use parterre_core::layouts::Layouts;
 use parterre_core::metrics::Metrics;
 use parterre_core::store::any::AnyStore;
 use parterre_core::store::embedded::EmbeddedStore;
-use parterre_core::store::memory::{MemorySnapshot, MemoryStore, MemoryTransaction};
-use parterre_core::store::{Commit, Failure, Loaded, LogPage, Retry, Store, Transaction};
+use parterre_core::store::{Store, Transaction};
 use parterre_domain::command::{Command, Reserve};
-use parterre_domain::state::Want;
-use parterre_domain::{EventId, Position, ReservationId, Rev};
+use parterre_domain::{EventId, ReservationId};
+
+use crate::recorder::Recorder;
 
 const EVENT: EventId = EventId::from_number(1);
 const ROWS: u32 = 4_000;
@@ -84,7 +92,7 @@ async fn driver(size: usize) {
     let batches = batches(size);
     let recorder = Recorder::default();
     on_sale(&recorder).await;
-    recorder.commits.lock().unwrap().clear();
+    recorder.take();
     let began = Instant::now();
     run(&recorder, &batches).await;
     print(
@@ -107,9 +115,9 @@ async fn driver(size: usize) {
     let directory = self::directory();
     let store = EmbeddedStore::open(directory.path()).unwrap();
     on_sale(&store).await;
-    let commits = std::mem::take(&mut *recorder.commits.lock().unwrap());
+    let shapes = recorder.take();
     let began = Instant::now();
-    for commit in commits {
+    for (_, commit) in shapes {
         let transaction = store.begin().await.unwrap();
         assert!(transaction.commit(commit).await.is_ok());
     }
@@ -150,80 +158,4 @@ async fn lanes(callers: u32) {
     let batches = usize::try_from(metrics.batch_commands.get_sample_count()).unwrap();
     print(&format!("lane on redb, {callers} callers"), began, batches);
     running.finished(Duration::from_secs(60)).await;
-}
-
-/// A store in memory that keeps what was committed, so that another store can be given
-/// exactly the same.
-#[derive(Clone, Default)]
-struct Recorder {
-    store: MemoryStore,
-    commits: Arc<Mutex<Vec<Commit>>>,
-}
-
-struct Recording {
-    transaction: MemoryTransaction,
-    commits: Arc<Mutex<Vec<Commit>>>,
-}
-
-impl Store for Recorder {
-    type Transaction = Recording;
-    type Snapshot = MemorySnapshot;
-
-    async fn begin(&self) -> Result<Recording, Failure> {
-        Ok(Recording {
-            transaction: self.store.begin().await?,
-            commits: Arc::clone(&self.commits),
-        })
-    }
-
-    async fn snapshot(&self) -> Result<MemorySnapshot, Failure> {
-        self.store.snapshot().await
-    }
-
-    async fn log_after(&self, after: Rev, max_bytes: usize) -> Result<LogPage, Failure> {
-        self.store.log_after(after, max_bytes).await
-    }
-
-    async fn wait(&self, after: Rev, at_most: Duration) {
-        self.store.wait(after, at_most).await;
-    }
-
-    async fn trim_log(&self, up_to: Position) -> Result<(), Failure> {
-        self.store.trim_log(up_to).await
-    }
-}
-
-impl Transaction for Recording {
-    fn rev(&self) -> Rev {
-        self.transaction.rev()
-    }
-
-    async fn load(&mut self, wants: Vec<Want>) -> Result<Vec<Loaded>, Retry> {
-        self.transaction.load(wants).await
-    }
-
-    async fn commit(self, commit: Commit) -> Result<Rev, (Self, Retry)> {
-        let Self {
-            transaction,
-            commits,
-        } = self;
-        commits.lock().unwrap().push(commit.clone());
-        match transaction.commit(commit).await {
-            Ok(rev) => Ok(rev),
-            Err((transaction, why)) => Err((
-                Self {
-                    transaction,
-                    commits,
-                },
-                why,
-            )),
-        }
-    }
-
-    async fn again(self, why: Retry) -> Result<Self, Failure> {
-        Ok(Self {
-            transaction: self.transaction.again(why).await?,
-            commits: self.commits,
-        })
-    }
 }
