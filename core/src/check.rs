@@ -100,8 +100,8 @@ pub async fn rows(store: &AnyStore) -> Result<Rows, Failure> {
     }
 }
 
-/// The log of a store that counts its commits has no hole, and each ticket that it names is last in the state that the
-/// ticket's record has.
+/// The log of a store that counts its commits has no hole, and each ticket that it names is
+/// last in the state that the ticket's record has.
 fn log(rows: &Rows, report: &mut Report) {
     let low = rows
         .0

@@ -348,6 +348,35 @@ fn the_log_resumes_from_every_position_and_keeps_to_its_bytes() {
 }
 
 #[test]
+fn what_is_read_at_once_may_be_long() {
+    every_backend(async |store| {
+        let long = "a long text ".repeat(400);
+        for number in 0..60 {
+            let writes = vec![set(&format!("{number:02}"), &long)];
+            let transaction = store.begin().await.unwrap();
+            let committed = transaction.commit(commit_of(writes, &long)).await;
+            assert!(committed.is_ok());
+        }
+        let page = store.log_after(Rev::default(), 50 * long.len()).await;
+        assert_eq!(page.unwrap().records.len(), 50);
+        let snapshot = store.snapshot().await.unwrap();
+        for limit in [40, 60, usize::MAX] {
+            let rows = snapshot.range(&all_keys(), limit).await.unwrap();
+            assert_eq!(rows.len(), limit.min(60));
+            assert!(rows.is_sorted());
+        }
+        let mut transaction = store.begin().await.unwrap();
+        for limit in [0, 40, 60] {
+            let loaded = transaction.load(vec![Want::Range(all_keys(), limit)]).await;
+            let [Loaded::Range(_, _, rows)] = &loaded.unwrap()[..] else {
+                panic!("one range was wanted");
+            };
+            assert_eq!(rows.len(), limit);
+        }
+    });
+}
+
+#[test]
 fn a_trimmed_log_says_where_it_begins() {
     every_backend(async |store| {
         let mut revs = Vec::new();

@@ -9,10 +9,10 @@
 //! the newest commit. Whoever reads it knows which record is the newest at the version
 //! that it reads at, and whoever watches it is told of the next one.
 //!
-//! Two rules of the house have their reason here. Transactions have no time limit
-//! of FoundationDB's and the futures of their commits are never dropped: a commit that is
-//! abandoned may go in later. And a read that isn't answered for [`limits::STORE_PATIENCE`] is given up, for
-//! FoundationDB itself would wait for its cluster for ever.
+//! Two rules of the house have their reason here. Transactions have no time limit of
+//! FoundationDB's, and the futures of a batch's commits are never dropped: a commit that is
+//! abandoned may go in later. And a read that isn't answered for [`limits::STORE_PATIENCE`]
+//! is given up, for FoundationDB itself would wait for its cluster for ever.
 
 mod code;
 mod network;
