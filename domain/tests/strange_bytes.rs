@@ -200,7 +200,10 @@ fn ids_revs_times_and_currencies_read_back_what_they_print() {
         if let Ok(time) = text.parse::<Timestamp>() {
             assert!(time <= Timestamp::MAX);
             let late = time + limits::IDEMPOTENCY_KEPT;
-            assert_eq!(late.to_string().parse(), Ok(late), "{text} and a day");
+            // Behind the last moment that is read there are more that can be told.
+            let read = late.to_string().parse().ok();
+            let expected = (late <= Timestamp::MAX).then_some(late);
+            assert_eq!(read, expected, "{text} and a day");
             assert_eq!(late.since(time), limits::IDEMPOTENCY_KEPT);
         }
     });
