@@ -1,6 +1,7 @@
 //! The command line. A flag beats its environment variable beats the configuration file
 //! beats the default.
 
+mod admin;
 mod clients;
 mod encryption;
 mod values;
@@ -18,9 +19,10 @@ use parterre_loadtest::LoadtestArgs;
 
 use crate::file;
 
+pub(crate) use self::admin::{Access, Admin, Copy, Epoch, Import, Token};
 pub(crate) use self::clients::Clients;
 pub(crate) use self::encryption::{Encryption, Trust};
-use self::values::{admin_token, bytes, duration, token_name};
+use self::values::{admin_token, bytes, duration, store};
 
 /// Sells tickets for events: no ticket in two hands, live availability on every screen.
 #[derive(Debug, Parser)]
@@ -171,103 +173,6 @@ pub(crate) enum Payments {
     Sandbox,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum Admin {
-    /// Create and publish events from files.
-    Import(Import),
-    /// Make an administrator's token: printed once, with the hash for a core.
-    Token(Token),
-    /// Begin a new epoch, as is needed after a restore from a backup.
-    Epoch(Epoch),
-    /// Copy a whole store into another kind of store; goes on where it was interrupted.
-    Copy(Copy),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Epoch {
-    /// Says that a new one is wanted.
-    #[arg(long, env = "PARTERRE_NEW", required = true)]
-    pub(crate) new: bool,
-    /// Which store: embedded:DIR or fdb:CLUSTER_FILE. No core may have it open.
-    #[arg(long, env = "PARTERRE_STORE", value_parser = store)]
-    pub(crate) store: StoreConfig,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Copy {
-    /// The store to copy: embedded:DIR or fdb:CLUSTER_FILE. No core may have it open.
-    #[arg(long, env = "PARTERRE_FROM", value_parser = store)]
-    pub(crate) from: StoreConfig,
-    /// An empty place, or one that holds the beginning of this copy: embedded:DIR or
-    /// fdb:CLUSTER_FILE.
-    #[arg(long, env = "PARTERRE_TO", value_parser = store)]
-    pub(crate) to: StoreConfig,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Token {
-    /// Appears in the audit trail.
-    #[arg(value_parser = token_name)]
-    pub(crate) name: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Import {
-    /// JSON-LD events, pretix seating plans, or event files of the project's own.
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(crate) access: Access,
-    /// Tickets of an event without seats.
-    #[arg(long, env = "PARTERRE_TICKETS", default_value_t = 100)]
-    pub(crate) tickets: u32,
-    /// The price of a tier that has none, in minor units.
-    #[arg(long, env = "PARTERRE_PRICE", value_name = "P")]
-    pub(crate) price: Option<i64>,
-    /// The currency where the file says none.
-    #[arg(long, env = "PARTERRE_CURRENCY", default_value = "EUR")]
-    pub(crate) currency: String,
-    /// The time zone of times without one, an IANA name.
-    #[arg(long, env = "PARTERRE_TZ", default_value = "UTC")]
-    pub(crate) tz: String,
-    /// Write outside the creation window as well, and publish at once.
-    #[arg(long, env = "PARTERRE_URGENT")]
-    pub(crate) urgent: bool,
-    /// The event of a seating plan, as the body of POST /admin/v1/events.
-    #[arg(long, env = "PARTERRE_EVENT", value_name = "FILE")]
-    pub(crate) event: Option<PathBuf>,
-    /// Move every date by so many days.
-    #[arg(
-        long,
-        env = "PARTERRE_SHIFT_DAYS",
-        default_value_t = 0,
-        allow_negative_numbers = true,
-        value_name = "N"
-    )]
-    pub(crate) shift_days: i64,
-}
-
-/// How to reach the admin API.
-#[derive(Debug, Args)]
-pub(crate) struct Access {
-    /// The core's origin.
-    #[arg(long, env = "PARTERRE_CORE", default_value = "http://127.0.0.1:8081")]
-    pub(crate) core: String,
-    #[command(flatten)]
-    pub(crate) trust: Trust,
-    /// An administrator's token; beats the file.
-    #[arg(long, env = "PARTERRE_TOKEN", hide_env_values = true)]
-    pub(crate) token: Option<String>,
-    /// A file with an administrator's token.
-    #[arg(
-        long,
-        env = "PARTERRE_TOKEN_FILE",
-        default_value = "./data/admin-token",
-        value_name = "FILE"
-    )]
-    pub(crate) token_file: PathBuf,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct Check {
     /// Which store: embedded:DIR or fdb:CLUSTER_FILE. No core may write to it meanwhile.
@@ -307,12 +212,8 @@ impl Role {
             Self::Standalone(standalone) => standalone.store.iter().collect(),
             Self::Core(core) => vec![&core.store],
             Self::Check(check) => vec![&check.store],
-            Self::Admin(Admin::Epoch(epoch)) => vec![&epoch.store],
-            Self::Admin(Admin::Copy(copy)) => vec![&copy.from, &copy.to],
-            Self::Admin(Admin::Import(_) | Admin::Token(_))
-            | Self::Edge(_)
-            | Self::CheckTicket(_)
-            | Self::Loadtest(_) => Vec::new(),
+            Self::Admin(admin) => admin.stores(),
+            Self::Edge(_) | Self::CheckTicket(_) | Self::Loadtest(_) => Vec::new(),
         }
     }
 }
@@ -366,30 +267,6 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli
     let command = file::with_defaults(Cli::command(), &arguments).map_err(Stop)?;
     let matches = command.try_get_matches_from(arguments).map_err(Stop)?;
     Cli::from_arg_matches(&matches).map_err(Stop)
-}
-
-fn store(text: &str) -> Result<StoreConfig, String> {
-    match text.split_once(':') {
-        Some(("embedded", directory)) if !directory.is_empty() => {
-            Ok(StoreConfig::Embedded(directory.into()))
-        }
-        Some(("fdb", cluster_file)) if !cluster_file.is_empty() => foundationdb(cluster_file),
-        _ => Err("a store is named embedded:DIR or fdb:CLUSTER_FILE".into()),
-    }
-}
-
-#[cfg(feature = "fdb")]
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "without the feature it is refused"
-)]
-fn foundationdb(cluster_file: &str) -> Result<StoreConfig, String> {
-    Ok(StoreConfig::Fdb(cluster_file.into()))
-}
-
-#[cfg(not(feature = "fdb"))]
-fn foundationdb(_: &str) -> Result<StoreConfig, String> {
-    Err("this parterre knows no FoundationDB; build one with cargo build --features fdb".into())
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ pub async fn copy(
     for range in copied() {
         let mut left = range.clone().after(&progress.last);
         loop {
-            let rows = source.range(&left, limits::ROWS_PER_READ).await?;
+            let rows = source.range(&left, limits::COPIED_AT_ONCE).await?;
             let Some((last, _)) = rows.last() else { break };
             left = left.after(last);
             entries += rows.len();
@@ -145,7 +145,7 @@ async fn put(
 ) -> Result<(), Failure> {
     let sets = piece.into_iter().map(|(key, value)| Write::Set(key, value));
     let note = Write::Set(keys::COPY.to_vec(), progress.value());
-    commit(to, now, sets.chain([note]).collect()).await
+    commit(to, now, None, sets.chain([note]).collect()).await
 }
 
 /// Compares what was copied; how many entries that is.
@@ -154,8 +154,8 @@ async fn same(source: &AnySnapshot, copy: &AnySnapshot) -> Result<usize, Failure
     for range in copied() {
         let mut left = range;
         loop {
-            let rows = source.range(&left, limits::ROWS_PER_READ).await?;
-            if rows != copy.range(&left, limits::ROWS_PER_READ).await? {
+            let rows = source.range(&left, limits::COPIED_AT_ONCE).await?;
+            if rows != copy.range(&left, limits::COPIED_AT_ONCE).await? {
                 return Err(Failure(
                     "the copy differs from its source; empty the destination and begin again"
                         .into(),
@@ -180,7 +180,7 @@ async fn finish(to: &AnyStore, now: Timestamp, source: u32) -> Result<u32, Failu
         Write::SetRev(keys::EPOCH_BEGAN.to_vec()),
         Write::Clear(keys::COPY.to_vec()),
     ];
-    commit(to, now, writes).await?;
+    commit(to, now, None, writes).await?;
     Ok(epoch)
 }
 

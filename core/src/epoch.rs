@@ -23,14 +23,15 @@ pub struct Renewed {
 ///
 /// # Errors
 ///
-/// When the store fails.
+/// When the store fails, or somebody else renews it meanwhile.
 pub async fn renew(store: &AnyStore, now: Timestamp) -> Result<Renewed, Failure> {
     let before = store.snapshot().await?.rev().epoch;
     let after = before + 1;
+    let still = (keys::EPOCH.to_vec(), before.to_be_bytes().to_vec());
     let writes = vec![
         Write::Set(keys::EPOCH.to_vec(), after.to_be_bytes().to_vec()),
         Write::SetRev(keys::EPOCH_BEGAN.to_vec()),
     ];
-    maintenance::commit(store, now, writes).await?;
+    maintenance::commit(store, now, Some(still), writes).await?;
     Ok(Renewed { before, after })
 }

@@ -15,6 +15,9 @@ pub mod clock;
 pub mod config;
 pub mod context;
 pub mod copy;
+#[cfg(test)]
+#[path = "../tests/disk/mod.rs"]
+mod disk;
 pub mod driver;
 pub mod epoch;
 pub mod feed;

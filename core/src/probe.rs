@@ -76,10 +76,9 @@ mod tests {
 
     use bytes::Bytes;
     use parterre_domain::{LogRecord, Timestamp};
-    use redb::StorageBackend;
-    use redb::backends::InMemoryBackend;
 
     use super::*;
+    use crate::disk::Disk;
     use crate::store::embedded::EmbeddedStore;
     use crate::store::memory::MemoryStore;
     use crate::store::{Commit, Marker, Transaction};
@@ -110,38 +109,6 @@ mod tests {
         }
     }
 
-    /// A disk that syncs nothing once it is broken.
-    #[derive(Debug)]
-    struct Disk {
-        memory: InMemoryBackend,
-        broken: Arc<AtomicBool>,
-    }
-
-    impl StorageBackend for Disk {
-        fn len(&self) -> io::Result<u64> {
-            self.memory.len()
-        }
-
-        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-            self.memory.read(offset, out)
-        }
-
-        fn set_len(&self, len: u64) -> io::Result<()> {
-            self.memory.set_len(len)
-        }
-
-        fn sync_data(&self) -> io::Result<()> {
-            if self.broken.load(Ordering::SeqCst) {
-                return Err(io::Error::other("the disk is broken"));
-            }
-            self.memory.sync_data()
-        }
-
-        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-            self.memory.write(offset, data)
-        }
-    }
-
     #[tokio::test]
     async fn a_core_is_ready_while_its_store_works_and_its_clock_is_sane() {
         let store = AnyStore::Memory(MemoryStore::new());
@@ -152,10 +119,11 @@ mod tests {
         assert!(behind.contains("set the clock"), "{behind}");
 
         let broken = Arc::new(AtomicBool::new(false));
-        let disk = Disk {
-            memory: InMemoryBackend::new(),
-            broken: Arc::clone(&broken),
-        };
+        let told = Arc::clone(&broken);
+        let disk = Disk::new(move || match told.load(Ordering::SeqCst) {
+            true => Err(io::Error::other("the disk is broken")),
+            false => Ok(()),
+        });
         let store = AnyStore::Embedded(EmbeddedStore::open_backend(disk).unwrap());
         let probe = probe(store.clone(), AT);
         assert_eq!(probe.ready().await, Ok(()));

@@ -175,6 +175,21 @@ mod tests {
     }
 
     #[test]
+    fn a_new_epoch_counts_the_log_once() {
+        let mut kept = Kept::default();
+        let now = Timestamp::from_millis(1_900_000_000_000);
+        kept.take(&page(1..11, now, 1_000));
+        let mut renewed = page(1..12, now, 1_000);
+        renewed.head.epoch += 1;
+        for (rev, _) in &mut renewed.records {
+            rev.epoch += 1;
+        }
+        kept.take(&renewed);
+        assert_eq!(kept.bytes, 11 * 1_000);
+        assert_eq!(kept.position, renewed.head);
+    }
+
+    #[test]
     fn what_is_too_much_is_dropped_oldest_first() {
         let mut kept = Kept::default();
         let now = Timestamp::from_millis(1_900_000_000_000);

@@ -14,7 +14,7 @@ use parterre_domain::{LogRecord, Timestamp, encode, limits};
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 /// More than one page, and more bytes than one transaction takes.
-const ENTRIES: usize = limits::ROWS_PER_READ + 100;
+const ENTRIES: usize = 10 * limits::COPIED_AT_ONCE + 100;
 
 async fn put(store: &AnyStore, writes: Vec<Write>) {
     let record = LogRecord {

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod disk;
+
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,8 +16,8 @@ use parterre_core::store::{Commit, Marker, Retry, Snapshot, Store, Transaction};
 use parterre_domain::keys;
 use parterre_domain::state::{Want, Write};
 use parterre_domain::{Position, Rev};
-use redb::StorageBackend;
-use redb::backends::InMemoryBackend;
+
+use crate::disk::Disk;
 
 async fn put(store: &EmbeddedStore, key: &str) -> Result<Rev, Retry> {
     let commit = Commit {
@@ -103,46 +105,16 @@ fn check_error(directory: &Path, expected: &str) {
     assert!(!said.contains('\n'), "{said}");
 }
 
-/// A disk that stops syncing when told.
-#[derive(Debug)]
-struct FailingDisk {
-    memory: InMemoryBackend,
-    broken: Arc<AtomicBool>,
-}
-
-impl StorageBackend for FailingDisk {
-    fn len(&self) -> Result<u64, io::Error> {
-        self.memory.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
-        self.memory.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> Result<(), io::Error> {
-        self.memory.set_len(len)
-    }
-
-    fn sync_data(&self) -> Result<(), io::Error> {
-        if self.broken.load(Ordering::Relaxed) {
-            return Err(io::Error::other("the disk is gone"));
-        }
-        self.memory.sync_data()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
-        self.memory.write(offset, data)
-    }
-}
-
 #[tokio::test]
 async fn after_a_failed_commit_nothing_works_and_the_process_is_told() {
     let broken = Arc::new(AtomicBool::new(false));
-    let store = EmbeddedStore::open_backend(FailingDisk {
-        memory: InMemoryBackend::new(),
-        broken: Arc::clone(&broken),
-    })
-    .unwrap();
+    let told = Arc::clone(&broken);
+    let store =
+        EmbeddedStore::open_backend(Disk::new(move || match told.load(Ordering::Relaxed) {
+            true => Err(io::Error::other("the disk is gone")),
+            false => Ok(()),
+        }))
+        .unwrap();
     let rev = put(&store, "before").await.unwrap();
     let mut begun = store.begin().await.unwrap();
     broken.store(true, Ordering::Relaxed);

@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod disk;
 mod world;
 
 use std::collections::BTreeSet;
-use std::io;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -30,10 +30,9 @@ use parterre_domain::wire::api::BestWish;
 use parterre_domain::{
     Buyer, Money, PaymentId, Refusal, ReservationRecord, TicketId, Token, UploadId, limits,
 };
-use redb::StorageBackend;
-use redb::backends::InMemoryBackend;
 use tokio::task::JoinHandle;
 
+use crate::disk::Disk;
 use crate::world::{EVENT, PRICE, START};
 
 /// How long anything may take that must happen; nothing that passes takes so long.
@@ -128,8 +127,8 @@ async fn answers(asked: Vec<JoinHandle<Outcome>>) -> Vec<Outcome> {
     outcomes
 }
 
-/// A disk that syncs only while its gate is open, so that a lane stands in its commit
-/// and others queue.
+/// A disk syncs only while its gate is open, so that a lane stands in its commit and others
+/// queue.
 #[derive(Clone, Debug, Default)]
 struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
@@ -145,41 +144,13 @@ impl Gate {
     }
 }
 
-#[derive(Debug)]
-struct GatedDisk {
-    memory: InMemoryBackend,
-    gate: Gate,
-}
-
-impl StorageBackend for GatedDisk {
-    fn len(&self) -> io::Result<u64> {
-        self.memory.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.memory.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.memory.set_len(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.gate.pass();
-        self.memory.sync_data()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.memory.write(offset, data)
-    }
-}
-
 async fn gated(rows: u32, seats: u32) -> (AnyStore, Gate) {
     let gate = Gate::default();
-    let disk = GatedDisk {
-        memory: InMemoryBackend::new(),
-        gate: gate.clone(),
-    };
+    let passing = gate.clone();
+    let disk = Disk::new(move || {
+        passing.pass();
+        Ok(())
+    });
     let store = AnyStore::Embedded(EmbeddedStore::open_backend(disk).unwrap());
     (on_sale(store, rows, seats).await, gate)
 }

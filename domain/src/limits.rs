@@ -93,6 +93,8 @@ pub const LANE_QUEUE: usize = 8_192; // README
 pub const BULK_QUEUE: usize = 256;
 /// Batches that a core has under way at once on FoundationDB.
 pub const FDB_LANES: u8 = 4;
+/// Entries that a copy of a store holds in memory at once, from each of the two.
+pub const COPIED_AT_ONCE: usize = 500;
 /// Reads of one snapshot that are under way at once.
 pub const READS_AT_ONCE: usize = 64;
 /// How long a read of a store that is elsewhere may take.

@@ -3,8 +3,33 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use parterre_core::config::AdminToken;
+use parterre_core::config::{AdminToken, StoreConfig};
 use parterre_domain::limits;
+
+/// `embedded:DIR` or `fdb:CLUSTER_FILE`.
+pub(super) fn store(text: &str) -> Result<StoreConfig, String> {
+    match text.split_once(':') {
+        Some(("embedded", directory)) if !directory.is_empty() => {
+            Ok(StoreConfig::Embedded(directory.into()))
+        }
+        Some(("fdb", cluster_file)) if !cluster_file.is_empty() => foundationdb(cluster_file),
+        _ => Err("a store is named embedded:DIR or fdb:CLUSTER_FILE".into()),
+    }
+}
+
+#[cfg(feature = "fdb")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "without the feature it is refused"
+)]
+fn foundationdb(cluster_file: &str) -> Result<StoreConfig, String> {
+    Ok(StoreConfig::Fdb(cluster_file.into()))
+}
+
+#[cfg(not(feature = "fdb"))]
+fn foundationdb(_: &str) -> Result<StoreConfig, String> {
+    Err("this parterre knows no FoundationDB; build one with cargo build --features fdb".into())
+}
 
 /// `NAME:HASH`, as `parterre admin token` prints it.
 pub(super) fn admin_token(text: &str) -> Result<AdminToken, String> {

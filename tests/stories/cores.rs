@@ -58,9 +58,7 @@ async fn a_database_that_is_killed_loses_nothing() {
     };
     let fight = scene.fight();
     for _ in 0..kills() {
-        let before = fight.won();
-        let more = async || (fight.won() > before + 100).then_some(());
-        until("buyers win before the database is killed", SOON, more).await;
+        fight.goes_on().await;
         let (at, away) = (scene.random.u64(0..1_000), scene.random.u64(0..1_000));
         tokio::time::sleep(Duration::from_millis(at)).await;
         scene.database.kill();
@@ -77,9 +75,7 @@ async fn a_core_that_freezes_with_a_batch_in_hand_does_no_harm() {
     };
     let fight = scene.fight();
     for core in &scene.cores[..2] {
-        let before = fight.won();
-        let more = async || (fight.won() > before + 100).then_some(());
-        until("buyers win before a core freezes", SOON, more).await;
+        fight.goes_on().await;
         core.core.freeze();
         // Longer than FoundationDB keeps a version.
         tokio::time::sleep(Duration::from_secs(7)).await;

@@ -11,7 +11,7 @@ use parterre_loadtest::wire::{Failure, Origin, Refused, Reserved};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::Buyer;
+use super::{Buyer, SOON, until};
 
 /// How many buyers there are.
 const BUYERS: u64 = 300;
@@ -81,9 +81,12 @@ impl Fight {
         fight
     }
 
-    /// How many reservations were acknowledged so far.
-    pub(crate) fn won(&self) -> usize {
-        lock(&self.ledger).won.len()
+    /// Waits until a hundred more reservations have been acknowledged.
+    pub(crate) async fn goes_on(&self) {
+        let won = || lock(&self.ledger).won.len();
+        let enough = won() + 100;
+        let more = async || (won() >= enough).then_some(());
+        until("a hundred more win", SOON, more).await;
     }
 
     /// Ends it, and compares what every winner was told with what is stored.

@@ -249,14 +249,29 @@ fn position(value: Option<&[u8]>) -> Position {
     bytes.map_or(Position::default(), Position)
 }
 
-/// Gives a new store its epoch.
+/// Gives a new store its epoch. What isn't a store stays as it is.
 async fn prepare(shared: &Shared) -> Result<(), Failure> {
+    let everything = Range {
+        start: Vec::new(),
+        end: vec![u8::MAX],
+    };
+    let first = RangeOption {
+        limit: Some(1),
+        ..of_range(&everything)
+    };
     let mut trx = shared.begin()?;
     loop {
-        trx = match trx.get(keys::EPOCH, false).await {
-            Ok(Some(_)) => return Ok(()),
+        let found =
+            future::try_join(trx.get(keys::EPOCH, false), trx.get_range(&first, 1, false)).await;
+        trx = match found {
+            Ok((Some(_), _)) => return Ok(()),
+            Ok((None, rows)) if !rows.is_empty() => {
+                let why =
+                    "it holds something else than a store; give Parterre a cluster of its own";
+                return Err(Failure(why.to_owned()));
+            }
             Err(error) => anew(trx, error).await?,
-            Ok(None) => {
+            Ok((None, _)) => {
                 trx.set(keys::EPOCH, &FIRST_EPOCH.to_be_bytes());
                 match trx.commit().await {
                     Ok(_) => return Ok(()),
