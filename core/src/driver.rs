@@ -73,12 +73,17 @@ impl<S: Store> Driver<S> {
                 vec![Err(Rejected::Broken(what.into()))]
             }
             Err(TooLarge) => {
+                self.counts(Retry::TooLarge);
                 let (first, second) = batch.split_at(batch.len() / 2);
                 let mut outcomes = Box::pin(self.run(first)).await;
                 outcomes.extend(Box::pin(self.run(second)).await);
                 outcomes
             }
         }
+    }
+
+    fn counts(&self, why: Retry) {
+        self.metrics.retries.with_label_values(&[cause(why)]).inc();
     }
 
     async fn attempts(&self, batch: &[Queued], marker: &Marker) -> Result<Vec<Outcome>, TooLarge> {
@@ -126,7 +131,7 @@ impl<S: Store> Driver<S> {
                 }
                 Err(why) => why,
             };
-            self.metrics.retries.with_label_values(&[cause(why)]).inc();
+            self.counts(why);
             transaction = match transaction.again(why).await {
                 Ok(transaction) => transaction,
                 Err(failure) => return Ok(all(batch, &given_up(&failure, unknown))),

@@ -58,7 +58,10 @@ impl Metrics {
             (&metrics.refusals, &["tickets-taken", "not-on-sale"]),
             (&metrics.payments, &["tickets", "refund_due", "refunded"]),
             (&metrics.webhooks, &["taken", "refused", "failed"]),
-            (&metrics.retries, &["conflict", "too_old", "unknown"]),
+            (
+                &metrics.retries,
+                &["conflict", "too_old", "unknown", "too_large"],
+            ),
         ] {
             for row in rows {
                 counters.with_label_values(&[*row]);
