@@ -1,7 +1,7 @@
 //! How many durable reservations of two tickets the stores take per second. Prints figures
 //! and fails on none:
 //!
-//! `cargo test --release -p parterre-core --test per_second -- --ignored --nocapture`
+//! `cargo test --release -p parterre-core --test per_second -- --ignored --nocapture --test-threads=1`
 //!
 //! With `--features fdb` it measures FoundationDB too, on a cluster of its own.
 
