@@ -237,9 +237,12 @@ fn what_clients_send_as_json_is_read_or_refused() {
         json_reads_back::<CheckoutRequest>(body);
         json_reads_back::<TicketsRequest>(body);
         json_reads_back::<RefundRequest>(body);
-        json_reads_back::<TicketsUpload>(body);
         json_reads_back::<FromClient>(body);
         json_reads_back::<About>(body);
+        // A coordinate may be more than its type holds, and JSON has no infinity.
+        if read(Format::Json, body, &Prices::default(), &[]).is_ok() {
+            json_reads_back::<TicketsUpload>(body);
+        }
     });
 }
 

@@ -309,6 +309,11 @@ mod tests {
             ),
             (
                 Format::Json,
+                of(r#"{"section": "", "row": "", "seat": "", "tier": "old", "x": 1, "y": 1e40}"#),
+                "tickets[0].x",
+            ),
+            (
+                Format::Json,
                 r#"{"tiers": [{"id": "old", "name": "old", "price": 9}], "tickets": []}"#.into(),
                 "tiers[0]",
             ),
