@@ -10,6 +10,7 @@ use bytes::Bytes;
 use parterre_core::clock::Clock;
 use parterre_core::driver::{Outcome, Queued};
 use parterre_core::lane::Rejected;
+use parterre_core::metrics::Metrics;
 use parterre_core::store::memory::{Faults, MemoryStore};
 use parterre_core::store::{Commit, Marker, Store, Transaction};
 use parterre_domain::command::{Answer, Command, ProviderWord, Release, StageChunk};
@@ -26,11 +27,20 @@ async fn on_sale() -> (MemoryStore, Clock) {
 }
 
 async fn run(store: &MemoryStore, clock: &Clock, commands: Vec<Command>) -> Vec<Outcome> {
+    run_counted(store, clock, commands, &Metrics::new().unwrap()).await
+}
+
+async fn run_counted(
+    store: &MemoryStore,
+    clock: &Clock,
+    commands: Vec<Command>,
+    metrics: &Metrics,
+) -> Vec<Outcome> {
     let queued: Vec<_> = commands
         .into_iter()
         .map(|command| world::queued(command, clock))
         .collect();
-    world::driver(store, clock, 1).run(&queued).await
+    world::counted(store, clock, 1, metrics).run(&queued).await
 }
 
 fn reserve(buyer: u32, tickets: &[u32]) -> Command {
@@ -129,11 +139,17 @@ async fn what_is_too_large_for_one_transaction_is_split_or_broken() {
         .collect();
     commands.push(stage(999, limits::VALUE_BYTES + 1));
     let before = head(&store).await.position.sequence();
-    let outcomes = run(&store, &clock, commands).await;
+    let metrics = Metrics::new().unwrap();
+    let outcomes = run_counted(&store, &clock, commands, &metrics).await;
     assert!(matches!(outcomes[chunks], Err(Rejected::Broken(_))));
     assert_eq!(done(&outcomes[..chunks]), vec![true; chunks]);
     let commits = head(&store).await.position.sequence() - before;
     assert!((2..=8).contains(&commits), "{commits}");
+    let splits = metrics.retries.with_label_values(&["too_large"]).get();
+    assert_eq!(
+        splits, commits,
+        "each split makes one part more, and one was broken"
+    );
     let (_, rows) = world::everything(&store).await;
     let stored = rows.range(&keys::chunks(UploadId([8; 16]))).count();
     assert_eq!(stored, chunks);

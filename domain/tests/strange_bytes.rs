@@ -237,17 +237,28 @@ fn what_clients_send_as_json_is_read_or_refused() {
         json_reads_back::<CheckoutRequest>(body);
         json_reads_back::<TicketsRequest>(body);
         json_reads_back::<RefundRequest>(body);
+        json_reads_back_if(body, has_finite_places);
         json_reads_back::<FromClient>(body);
         json_reads_back::<About>(body);
-        // A coordinate may be more than its type holds, and JSON has no infinity.
-        if read(Format::Json, body, &Prices::default(), &[]).is_ok() {
-            json_reads_back::<TicketsUpload>(body);
-        }
     });
 }
 
+/// A coordinate beyond its type is read as an infinity, which JSON hasn't; an upload
+/// refuses it.
+fn has_finite_places(upload: &TicketsUpload) -> bool {
+    let places = upload
+        .tickets
+        .iter()
+        .flat_map(|ticket| [ticket.x, ticket.y]);
+    places.flatten().all(f32::is_finite)
+}
+
 fn json_reads_back<T: DeserializeOwned + Serialize>(body: &[u8]) {
-    let Ok(value) = serde_json::from_slice::<T>(body) else {
+    json_reads_back_if(body, |_: &T| true);
+}
+
+fn json_reads_back_if<T: DeserializeOwned + Serialize>(body: &[u8], holds: fn(&T) -> bool) {
+    let Some(value) = serde_json::from_slice::<T>(body).ok().filter(holds) else {
         return;
     };
     let printed = serde_json::to_value(&value).expect("it can be written");

@@ -218,16 +218,15 @@ fn check(
     if !tiers.contains(ticket.tier.as_str()) {
         return Err(("tier", format!("there is no tier `{}`", ticket.tier)));
     }
-    if ticket.x.is_some() != placed || ticket.y.is_some() != placed {
-        let reason = "either every ticket of an upload has x and y, or none has";
-        return Err(("x", reason.to_owned()));
-    }
-    if [ticket.x, ticket.y]
-        .into_iter()
-        .flatten()
-        .any(|at| !at.is_finite())
-    {
-        return Err(("x", "x and y must be finite numbers".to_owned()));
+    for (field, place) in [("x", ticket.x), ("y", ticket.y)] {
+        if place.is_some() != placed {
+            let reason = "either every ticket of an upload has x and y, or none has";
+            return Err((field, reason.to_owned()));
+        }
+        if place.is_some_and(|at| !at.is_finite()) {
+            let reason = format!("must be a number from -{0:e} to {0:e}", f32::MAX);
+            return Err((field, reason));
+        }
     }
     Ok(())
 }
@@ -305,12 +304,12 @@ mod tests {
             (
                 Format::Json,
                 of(r#"{"section": "", "row": "", "seat": "", "tier": "old", "x": 1}"#),
-                "tickets[0].x",
+                "tickets[0].y",
             ),
             (
                 Format::Json,
                 of(r#"{"section": "", "row": "", "seat": "", "tier": "old", "x": 1, "y": 1e40}"#),
-                "tickets[0].x",
+                "tickets[0].y",
             ),
             (
                 Format::Json,
