@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use crate::figures::process::Apart;
 use crate::wire::Origin;
 use crate::{SlowConfig, SmokeConfig, smoke};
 
@@ -142,10 +143,12 @@ pub async fn run(args: LoadtestArgs) -> Result<Outcome, String> {
             })
         }
         Test::Slow(args) => {
-            let report = crate::slow::slow(&args.config()?).await;
+            let config = args.config()?;
+            let apart = Apart::hold(args.pid);
+            let report = crate::slow::slow(&config).await;
             let report = report.map_err(|failure| format!("can't measure: {failure}"))?;
             Ok(Outcome {
-                text: report.to_string(),
+                text: format!("{}\n{report}", Apart::said(apart.as_ref())),
                 agrees: report.agrees(),
             })
         }

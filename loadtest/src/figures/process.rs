@@ -52,8 +52,39 @@ pub(super) fn pin(pid: u32, cores: &str) -> bool {
     pinned.is_ok_and(|output| output.status.success())
 }
 
+/// A server held on core 0 and this process on core 1, so that neither takes the other's
+/// time and caches. Both are on all cores again when this is dropped.
+pub(crate) struct Apart {
+    server: u32,
+}
+
+impl Apart {
+    /// Nothing where there is one core, or no `taskset`.
+    pub(crate) fn hold(server: u32) -> Option<Self> {
+        let held = Self { server };
+        let done = all_cores() != "0" && pin(server, "0") && pin(std::process::id(), "1");
+        done.then_some(held)
+    }
+
+    /// What a reader of figures should know of it.
+    pub(crate) fn said(held: Option<&Self>) -> &'static str {
+        match held {
+            Some(_) => "server on core 0, client on core 1",
+            None => "cores shared",
+        }
+    }
+}
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        for pid in [self.server, std::process::id()] {
+            pin(pid, &all_cores());
+        }
+    }
+}
+
 /// All cores of the machine, as [`pin`] takes them.
-pub(super) fn all_cores() -> String {
+fn all_cores() -> String {
     let text = fs::read_to_string("/sys/devices/system/cpu/online");
     text.map_or_else(|_| "0".to_owned(), |text| text.trim().to_owned())
 }

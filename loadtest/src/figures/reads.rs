@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::nginx::Nginx;
-use super::process::{all_cores, cpu, pin};
+use super::process::{Apart, cpu, pin};
 use super::{Figures, Subject};
 use crate::wire::{Call, Client, Failure, Origin};
 
@@ -15,14 +15,9 @@ const ROUNDS: usize = 3;
 
 /// Measures reads of one event's detail and of its availability.
 pub(super) async fn cost(subject: &Subject, figures: &mut Figures) -> Result<(), Failure> {
-    let own = std::process::id();
     let nginx = Nginx::start(&subject.args.edge)?;
-    let pinned = all_cores() != "0" && pin(subject.args.pid, "0") && pin(own, "1");
-    let what = if pinned {
-        "server on core 0, client on core 1"
-    } else {
-        "cores shared"
-    };
+    let apart = Apart::hold(subject.args.pid);
+    let what = Apart::said(apart.as_ref());
     figures.add(format!("CPU per cached read ({what}, {})", client()), "");
     for (name, part) in [("event", ""), ("availability, 2 KiB", "/availability")] {
         let path = format!("/v1/events/{}{part}", subject.small);
@@ -36,7 +31,7 @@ pub(super) async fn cost(subject: &Subject, figures: &mut Figures) -> Result<(),
             let Some(worker) = nginx.worker() else {
                 continue;
             };
-            if pinned {
+            if apart.is_some() {
                 pin(worker, "0");
             }
             rows[1]
@@ -46,10 +41,6 @@ pub(super) async fn cost(subject: &Subject, figures: &mut Figures) -> Result<(),
         for (peer, measured) in rows {
             figures.add(format!("  {name}, {peer}"), said(measured));
         }
-    }
-    if pinned {
-        pin(subject.args.pid, &all_cores());
-        pin(own, &all_cores());
     }
     Ok(())
 }
