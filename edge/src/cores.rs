@@ -11,6 +11,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use parterre_gate::dial::Dialer;
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
+use tokio::time::timeout_at;
 
 use parterre_domain::limits;
 use parterre_domain::wire::feed::{SECRET_HEADER, checksum};
@@ -31,6 +33,8 @@ pub(crate) struct Core {
     pub(crate) origin: String,
     /// Until when it is tried last, because it, or its store, couldn't be reached.
     shunned_until: Mutex<Option<Instant>>,
+    /// A permit for each call that is under way.
+    calls: Semaphore,
 }
 
 /// A setting that names no core.
@@ -72,7 +76,7 @@ impl Cores {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(limits::KEEP_ALIVE_TO_CORE)
-            .pool_max_idle_per_host(limits::CORE_IDLE_CONNECTIONS)
+            .pool_max_idle_per_host(limits::CORE_CALLS)
             .build(dialer.clone());
         Ok(Self {
             cores,
@@ -106,49 +110,63 @@ impl Cores {
         ranked
     }
 
-    /// Makes one call to one core and reads the whole answer, within `patience`.
+    /// Makes one call to one core and reads the whole answer, within `patience`, of which a
+    /// rush may spend a part on waiting for its turn.
     pub(crate) async fn call(
         &self,
         core: &Core,
-        mut request: Request<Full<Bytes>>,
+        request: Request<Full<Bytes>>,
         patience: Duration,
     ) -> Result<Response<Bytes>, Silence> {
-        let path = request
-            .uri()
-            .path_and_query()
-            .map_or("/", |path| path.as_str());
+        let request = self.addressed(core, request)?;
+        let deadline = tokio::time::Instant::now() + patience;
+        let turn = timeout_at(deadline, core.calls.acquire()).await;
+        let _turn = turn.map_err(|_| Silence::Unreached)?;
+        let answer = timeout_at(deadline, self.exchange(core, request)).await;
+        answer.unwrap_or_else(|_| {
+            core.shun(Instant::now());
+            Err(Silence::Unanswered)
+        })
+    }
+
+    /// The request under the core's origin, with the secret.
+    fn addressed(
+        &self,
+        core: &Core,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Request<Full<Bytes>>, Silence> {
+        let path = request.uri().path_and_query();
+        let path = path.map_or("/", |path| path.as_str());
         let uri = format!("{}{path}", core.origin);
         *request.uri_mut() = uri.parse().map_err(|_| Silence::Unreached)?;
         let (name, secret) = self.secret();
         request.headers_mut().insert(name, secret);
-        let call = async {
-            let response = self.client.request(request).await.map_err(|error| {
-                if error.is_connect() {
-                    core.shun(Instant::now());
-                    Silence::Unreached
-                } else {
-                    Silence::Unanswered
-                }
-            })?;
-            let (parts, body) = response.into_parts();
-            let body = Limited::new(body, limits::CORE_ANSWER_BYTES)
-                .collect()
-                .await;
-            let body = body.map_err(|error| {
-                if error.is::<LengthLimitError>() {
-                    tracing::error!(core = core.origin, %uri, "a core's answer is too long");
-                }
-                Silence::Unanswered
-            })?;
-            Ok(Response::from_parts(parts, body.to_bytes()))
-        };
-        match tokio::time::timeout(patience, call).await {
-            Ok(answer) => answer,
-            Err(_) => {
+        Ok(request)
+    }
+
+    async fn exchange(
+        &self,
+        core: &Core,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Bytes>, Silence> {
+        let uri = request.uri().clone();
+        let response = self.client.request(request).await.map_err(|error| {
+            if error.is_connect() {
                 core.shun(Instant::now());
-                Err(Silence::Unanswered)
+                Silence::Unreached
+            } else {
+                Silence::Unanswered
             }
-        }
+        })?;
+        let (parts, body) = response.into_parts();
+        let body = Limited::new(body, limits::CORE_ANSWER_BYTES);
+        let body = body.collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                tracing::error!(core = core.origin, %uri, "a core's answer is too long");
+            }
+            Silence::Unanswered
+        })?;
+        Ok(Response::from_parts(parts, body.to_bytes()))
     }
 
     /// Fetches a structure of the feed's kind from any core; none when there is no such
@@ -211,6 +229,7 @@ impl Core {
         Ok(Self {
             origin: trimmed.to_owned(),
             shunned_until: Mutex::new(None),
+            calls: Semaphore::new(limits::CORE_CALLS),
         })
     }
 

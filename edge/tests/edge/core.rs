@@ -34,7 +34,7 @@ pub(crate) enum Manner {
     Echo,
     /// With a problem of this kind.
     Refuse(Slug),
-    /// Not at all: it ends the connection.
+    /// Not at all, until [`Core::speak`].
     Silent,
 }
 
@@ -158,6 +158,12 @@ impl Core {
     pub(crate) async fn cut_off(&mut self) {
         self.kill().await;
         self.revive().await;
+    }
+
+    /// Answers from now on, and what it was silent about too.
+    pub(crate) fn speak(&self) {
+        self.state().manner = Manner::Echo;
+        self.world.news.send_modify(|news| *news += 1);
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {

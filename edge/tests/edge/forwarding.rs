@@ -2,10 +2,11 @@
 //! nobody does.
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::{Method, Response};
 use http_body_util::Full;
-use parterre_domain::Slug;
 use parterre_domain::TicketState::{Pending, Sold};
+use parterre_domain::{Slug, limits};
 
 use crate::core::{Core, Forwarded, Manner, id};
 use crate::stage::{Edge, config, until};
@@ -243,6 +244,31 @@ async fn what_may_have_been_done_is_told_from_what_wasnt() {
     assert_eq!(unreached.status(), 503);
     assert_eq!(slug(&unreached), "/problems/core-unavailable");
     assert!(unreached.headers().contains_key("retry-after"));
+    edge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rush_waits_for_its_turn_at_the_edge() {
+    let core = Core::start().await;
+    let edge = Edge::behind(&core).await;
+    let path = format!("/v1/reservations/{}", id(7));
+    core.state().manner = Manner::Silent;
+    let rush = limits::CORE_CALLS + 50;
+    let asking = join_all((0..rush).map(|_| edge.get(&path)));
+    let story = async {
+        let arrived = || core.state().forwarded.len();
+        until("the core is as busy as one edge may keep it", async || {
+            arrived() == limits::CORE_CALLS
+        })
+        .await;
+        // What was asked later would have arrived by now.
+        edge.json("/v1/events").await;
+        assert_eq!(arrived(), limits::CORE_CALLS);
+        core.speak();
+    };
+    let (answers, ()) = tokio::join!(asking, story);
+    assert!(answers.iter().all(|answer| answer.status() == 201));
+    assert_eq!(core.state().forwarded.len(), rush);
     edge.stop().await;
 }
 

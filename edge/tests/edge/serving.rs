@@ -39,7 +39,7 @@ pub(crate) async fn connection(world: Arc<World>, stream: TcpStream, cut: watch:
         async move {
             match answer(world, request, cut).await {
                 Some(response) => Ok::<_, Infallible>(response),
-                // Ends the connection without an answer.
+                // The edge went away in the middle of its call.
                 None => std::future::pending().await,
             }
         }
@@ -91,16 +91,16 @@ fn status(status: StatusCode) -> Response<Full<Bytes>> {
 async fn forwarded(world: &World, request: Request<Incoming>) -> Option<Response<Full<Bytes>>> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.ok()?.to_bytes();
-    let manner = {
-        let mut state = world.state.lock().unwrap();
-        state.forwarded.push(Forwarded {
-            method: parts.method,
-            path: parts.uri.path_and_query()?.to_string(),
-            headers: parts.headers,
-            body: body.clone(),
-        });
-        state.manner
-    };
+    let mut news = world.news.subscribe();
+    world.state.lock().unwrap().forwarded.push(Forwarded {
+        method: parts.method,
+        path: parts.uri.path_and_query()?.to_string(),
+        headers: parts.headers,
+        body: body.clone(),
+    });
+    let is_silent = || world.state.lock().unwrap().manner == Manner::Silent;
+    news.wait_for(|_| !is_silent()).await.ok()?;
+    let manner = world.state.lock().unwrap().manner;
     match manner {
         Manner::Echo => {
             let mut response = Response::new(Full::new(body));
@@ -123,7 +123,7 @@ async fn forwarded(world: &World, request: Request<Incoming>) -> Option<Response
             headers.insert(OF_THE_CORE, HeaderValue::from_static("1"));
             Some(response)
         }
-        Manner::Silent => None,
+        Manner::Silent => unreachable!("it waited until this was over"),
     }
 }
 
