@@ -44,20 +44,20 @@ async fn tickets_come_as_json_as_a_table_or_as_a_seating_plan() {
             {"row_number": "1", "position": {"x": 1, "y": 2}, "seats": [
                 {"seat_guid": "a", "seat_number": "5", "position": {"x": 0, "y": 3}, "category": "gold"}]}]}]});
     let uploads = [
-        ("application/json", "", row(2).to_string(), 2),
+        ("application/json", "", row(2).to_string(), (2, 2)),
         (
             "text/csv; charset=utf-8",
             "?price=900",
             "tier,section,row,seat\nlow,Floor,,\nlow,Floor,,\nfull,Floor,,\n".to_owned(),
-            5,
+            (3, 5),
         ),
     ];
     let event = world.draft(json!({})).await;
     let path = format!("/admin/v1/events/{event}/tickets");
-    for (kind, query, body, total) in uploads {
+    for (kind, query, body, (more, total)) in uploads {
         let call = world.admin("POST", &format!("{path}{query}"));
         let added = call.body(kind, body).send().await.is(200).json();
-        assert_eq!(added["total"], total, "{kind}");
+        assert_eq!(added, json!({"added": more, "total": total}), "{kind}");
     }
     let layout = world
         .admin("GET", &format!("/admin/v1/events/{event}/layout"))

@@ -18,6 +18,8 @@ async fn a_ticket_is_published_reserved_paid_and_owned_while_a_second_screen_wat
 
     let reserved = buyer.reserves(id, &[7, 8]).await;
     assert_eq!(reserved.reservation.total.0, 2 * 4_200);
+    let mut tickets = reserved.reservation.tickets.iter();
+    assert!(tickets.all(|ticket| ticket.pass.is_none()), "not paid yet");
     screen.sees(7, Pending).await;
     screen.sees(8, Pending).await;
 

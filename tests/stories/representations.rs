@@ -39,9 +39,11 @@ async fn every_read_says_the_same_in_every_representation_at_every_edge() {
 
     for path in reads(event) {
         let plain = settled(&mut buyers, &path).await;
-        let revs = [0, 1].map(|at| plain[at].header("parterre-rev").map(str::to_owned));
-        assert!(revs[0].is_some(), "{path}");
-        assert_eq!(revs[0], revs[1], "{path}");
+        for name in ["parterre-rev", "etag"] {
+            let said = [0, 1].map(|at| plain[at].header(name));
+            assert!(said[0].is_some(), "{name} of {path}");
+            assert_eq!(said[0], said[1], "{name} of {path}");
+        }
         let said = json(&plain[0]);
         assert_eq!(said, json(&plain[1]), "{path}");
         for buyer in &mut buyers {
