@@ -53,7 +53,6 @@ pub struct Edge {
     pub(crate) keys: ArcSwapOption<[Arc<Body>; Format::ALL.len()]>,
     pub(crate) renderer: Renderer,
     pub(crate) document: Still,
-    pub(crate) home: Still,
 }
 
 impl Edge {
@@ -97,8 +96,7 @@ impl Edge {
             background,
             ahead: Notify::new(),
             keys: ArcSwapOption::empty(),
-            document: Still::document(),
-            home: Still::home(),
+            document: Still::default(),
         }))
     }
 

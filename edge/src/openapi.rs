@@ -277,7 +277,7 @@ fn paying() -> [Operation; 2] {
     ]
 }
 
-fn around() -> [Operation; 6] {
+fn around() -> [Operation; 7] {
     let session = json!({"type": "string"});
     let page = "text/html; charset=utf-8";
     let core = [CORE, FORWARDED].concat();
@@ -293,9 +293,8 @@ fn around() -> [Operation; 6] {
         Operation::get("/openapi.json", "getDocument", "Shows this document.")
             .answers_as(200, "An OpenAPI 3.1 document.", STILL, "application/json")
             .revalidated(STILL),
-        Operation::get("/", "getPage", "Shows the page.")
-            .answers_as(200, "A page for people.", STILL, page)
-            .revalidated(STILL),
+        parterre_page::document::page("/"),
+        parterre_page::document::part(),
         Operation::get(
             "/sandbox/{session}",
             "showSandbox",
@@ -355,6 +354,7 @@ mod tests {
     fn paths(route: Route) -> &'static [&'static str] {
         match route {
             Route::Home => &["/"],
+            Route::Part => &["/web/{version}/{folder}/{file}"],
             Route::Document => &["/openapi.json"],
             Route::Keys => &["/v1/keys"],
             Route::Events => &["/v1/events"],
@@ -389,6 +389,7 @@ mod tests {
             let asked = path
                 .replace("{id}", ID)
                 .replace("{provider}", "sandbox")
+                .replace("{version}/{folder}/{file}", "1/shop/main.js")
                 .replace("{session}", ID);
             let route = Route::of(&asked).unwrap_or_else(|| panic!("{path} has no route"));
             assert!(paths(route).contains(&path), "{path} leads to {route:?}");

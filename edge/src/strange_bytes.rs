@@ -284,8 +284,10 @@ fn a_path_means_one_call_in_one_spelling() {
             Route::Reserve(event) => format!("/v1/events/{event}/reservations"),
             Route::Reservation(one) => format!("/v1/reservations/{one}"),
             Route::Checkout(one) => format!("/v1/reservations/{one}/checkout"),
-            // What a provider is called and names is its own affair.
-            Route::Webhook | Route::SandboxPage | Route::SandboxButton => path.to_owned(),
+            // What a provider is called and names is its own affair, as is the page's version.
+            Route::Part | Route::Webhook | Route::SandboxPage | Route::SandboxButton => {
+                path.to_owned()
+            }
         };
         assert_eq!(spelt, path);
         assert!(!route.allow().is_empty());

@@ -6,6 +6,7 @@ pub(crate) mod answer;
 mod audit;
 mod internal;
 mod openapi;
+mod page;
 mod public;
 mod sales;
 mod serve;
@@ -55,6 +56,7 @@ pub(crate) fn router(context: Context) -> Router {
                 )),
         )
         .merge(openapi::routes())
+        .merge(page::routes())
         .fallback(async || answer::Failed::from(Slug::NotFound.problem("there is no such path")))
         .method_not_allowed_fallback(async || {
             answer::Failed::from(

@@ -107,7 +107,14 @@ fn document() -> Document {
         &[],
         "application/json",
     );
-    behind.chain([own]).fold(document, Document::with)
+    let page = [
+        parterre_page::document::page("/admin"),
+        parterre_page::document::part(),
+    ];
+    behind
+        .chain([own])
+        .chain(page)
+        .fold(document, Document::with)
 }
 
 fn lists() -> [Operation; 3] {
@@ -375,7 +382,11 @@ mod tests {
                 }
             }
         }
-        routed.retain(|(path, _)| path.starts_with("/admin/") || path == "/openapi.json");
+        routed.retain(|(path, _)| {
+            ["/admin", "/web", "/openapi"]
+                .iter()
+                .any(|one| path.starts_with(one))
+        });
         routed
     }
 

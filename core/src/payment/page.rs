@@ -105,10 +105,11 @@ fn page(context: &Context, session: &SandboxSession, notice: &str) -> Response {
     let (amount, notice) = (amount(session), escape(notice));
     let html = format!(
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
-         <title>Sandbox payment</title><style>body{{font:1rem/1.5 system-ui;max-width:30rem;margin:2rem auto;\
+         <title>Sandbox payment</title><link rel=icon href=\"data:,\">\
+         <style>body{{font:1rem/1.5 system-ui;max-width:30rem;margin:2rem auto;\
          padding:0 1rem}}button{{font:inherit;padding:.5rem 1rem;margin:.25rem 0}}</style>\
-         <h1>Sandbox payment</h1><p>No money moves here. To pay: <strong>{amount}</strong>.</p>\
-         <p role=status><strong>{notice} {said}</strong></p>{buttons}</html>"
+         <main><h1>Sandbox payment</h1><p>No money moves here. To pay: <strong>{amount}</strong>.</p>\
+         <p role=status><strong>{notice} {said}</strong></p>{buttons}</main></html>"
     );
     ([(header::CACHE_CONTROL, "no-store")], Html(html)).into_response()
 }

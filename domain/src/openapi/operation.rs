@@ -250,6 +250,16 @@ impl Operation {
         self
     }
 
+    /// The same answer in another media type.
+    #[must_use]
+    pub fn also_as(mut self, media: &'static str) -> Self {
+        if let Some(answer) = self.answers.last_mut() {
+            let schema = Schema::Is(json!({"type": "string"}));
+            answer.bodies.push((media, schema));
+        }
+        self
+    }
+
     /// Answers without a body.
     #[must_use]
     pub fn answers_nothing(

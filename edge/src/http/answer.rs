@@ -29,7 +29,6 @@ pub(crate) const IMMUTABLE: HeaderValue = HeaderValue::from_static(
 );
 
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
-pub(super) const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const VARIES: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding");
 

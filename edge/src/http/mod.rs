@@ -113,8 +113,11 @@ async fn dispatch(
         return answer::method_not_allowed(route.allow());
     }
     match route {
-        Route::Home => still(&edge.home, edge, parts.headers),
-        Route::Document => still(&edge.document, edge, parts.headers),
+        Route::Home => parterre_page::shop(&parts.headers),
+        Route::Part => parterre_page::part(parts.uri.path(), &parts.headers).unwrap_or_else(|| {
+            answer::problem(&Slug::NotFound.problem("there is no such part of the page"))
+        }),
+        Route::Document => document(edge, parts.headers),
         Route::Live => answer::method_not_allowed(route.allow()),
         Route::Stream(event) => stream::open(edge, event, &parts)
             .await
@@ -144,9 +147,9 @@ async fn dispatch(
     }
 }
 
-fn still(still: &Still, edge: &Edge, headers: HeaderMap) -> Response<Body> {
+fn document(edge: &Edge, headers: HeaderMap) -> Response<Body> {
     let encoding = negotiate::of(&headers).encoding;
-    still
+    edge.document
         .found(encoding, &edge.metrics)
         .into_response(headers, None)
 }

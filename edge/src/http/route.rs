@@ -11,6 +11,8 @@ use crate::metrics::RouteLabel;
 pub(crate) enum Route {
     /// The page.
     Home,
+    /// A part of it.
+    Part,
     /// The OpenAPI document.
     Document,
     /// The keys that verify passes.
@@ -58,10 +60,17 @@ impl Route {
             "/v1/events" => Some(Self::Events),
             "/v1/keys" => Some(Self::Keys),
             "/v1/live" => Some(Self::Live),
-            _ => match path.strip_prefix("/sandbox/") {
-                Some(rest) => Self::of_sandbox(rest),
-                None => Self::of_money(path.strip_prefix("/v1/")?),
-            },
+            _ => Self::of_elsewhere(path),
+        }
+    }
+
+    fn of_elsewhere(path: &str) -> Option<Self> {
+        if let Some(rest) = path.strip_prefix("/sandbox/") {
+            return Self::of_sandbox(rest);
+        }
+        match path.strip_prefix("/web/") {
+            Some(_) => Some(Self::Part),
+            None => Self::of_money(path.strip_prefix("/v1/")?),
         }
     }
 
@@ -103,6 +112,7 @@ impl Route {
     pub(crate) fn allow(self) -> &'static str {
         match self {
             Self::Home
+            | Self::Part
             | Self::Document
             | Self::Keys
             | Self::Events
@@ -135,6 +145,7 @@ impl Route {
             | Self::SandboxPage
             | Self::SandboxButton => true,
             Self::Home
+            | Self::Part
             | Self::Document
             | Self::Keys
             | Self::Events
@@ -151,7 +162,7 @@ impl Route {
     /// Under which name requests are counted.
     pub(crate) fn label(self) -> RouteLabel {
         match self {
-            Self::Home => RouteLabel::Home,
+            Self::Home | Self::Part => RouteLabel::Page,
             Self::Document => RouteLabel::Document,
             Self::Keys => RouteLabel::Keys,
             Self::Events => RouteLabel::Events,
@@ -185,6 +196,8 @@ mod tests {
             assert_eq!(Route::of(&path.replace("ID", ID)), expected, "{path}");
         };
         check("/", Some(Route::Home));
+        check("/web/1/shop/main.js", Some(Route::Part));
+        check("/web", None);
         check("/v1/keys", Some(Route::Keys));
         check("/v1/events", Some(Route::Events));
         check("/v1/events/", None);

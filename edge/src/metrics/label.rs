@@ -6,8 +6,8 @@ use crate::shard::DoorClosed;
 /// What a request was for, as a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouteLabel {
-    /// The page.
-    Home,
+    /// The page and its parts.
+    Page,
     /// The OpenAPI document.
     Document,
     /// The keys of passes.
@@ -44,7 +44,7 @@ pub enum RouteLabel {
 
 impl RouteLabel {
     pub(super) const ALL: [(Self, &'static str); 17] = [
-        (Self::Home, "home"),
+        (Self::Page, "page"),
         (Self::Document, "document"),
         (Self::Keys, "keys"),
         (Self::Events, "events"),

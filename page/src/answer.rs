@@ -1,0 +1,182 @@
+//! The answers that carry the pages.
+
+use std::sync::{LazyLock, OnceLock};
+
+use bytes::Bytes;
+use http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use parterre_domain::wire::feed::checksum;
+
+use crate::encoding::{Encoded, Encoding};
+use crate::files::{self, File};
+
+/// Nothing runs, loads or is asked for but what this very server gives.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+);
+/// The shop changes with a release, and stays when no edge answers.
+const FOR_A_MOMENT: HeaderValue =
+    HeaderValue::from_static("public, max-age=1, stale-while-revalidate=5, stale-if-error=60");
+/// The administrators' page, which nothing between them and a core is to keep.
+const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+/// A part under its own version never changes.
+const FOR_EVER: HeaderValue = HeaderValue::from_static(
+    "public, max-age=31536000, immutable, stale-while-revalidate=86400, stale-if-error=86400",
+);
+/// A part under another release's version is the best there is, for now.
+const FOR_NOW: HeaderValue = HeaderValue::from_static("no-store");
+
+/// The buyers' page.
+pub fn shop(headers: &HeaderMap) -> Response<Full<Bytes>> {
+    static SHOP: LazyLock<Document> = LazyLock::new(|| Document::new(files::SHOP, FOR_A_MOMENT));
+    SHOP.answer(headers)
+}
+
+/// The administrators' page.
+pub fn admin(headers: &HeaderMap) -> Response<Full<Bytes>> {
+    static ADMIN: LazyLock<Document> = LazyLock::new(|| Document::new(files::ADMIN, PRIVATE));
+    ADMIN.answer(headers)
+}
+
+/// The part of a page that a path names; none when there is no such part.
+pub fn part(path: &str, headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {
+    static ENCODED: OnceLock<Vec<Encoded>> = OnceLock::new();
+    let (version, name) = path.strip_prefix("/web/")?.split_once('/')?;
+    let at = files::PARTS.iter().position(|file| file.path == name)?;
+    let file: &File = &files::PARTS[at];
+    let all = ENCODED.get_or_init(|| files::PARTS.iter().map(|_| Encoded::default()).collect());
+    let cache = match version == files::version() {
+        true => FOR_EVER,
+        false => FOR_NOW,
+    };
+    let kind = HeaderValue::from_static(file.content_type());
+    Some(answer(headers, file.text, &all[at], kind, cache))
+}
+
+/// A page that is complete.
+struct Document {
+    text: String,
+    encoded: Encoded,
+    cache: HeaderValue,
+}
+
+impl Document {
+    fn new(template: &str, cache: HeaderValue) -> Self {
+        Self {
+            cache,
+            text: template.replace("{version}", files::version()),
+            encoded: Encoded::default(),
+        }
+    }
+
+    fn answer(&self, headers: &HeaderMap) -> Response<Full<Bytes>> {
+        let kind = HeaderValue::from_static("text/html; charset=utf-8");
+        answer(headers, &self.text, &self.encoded, kind, self.cache.clone())
+    }
+}
+
+fn answer(
+    asked: &HeaderMap,
+    text: &str,
+    encoded: &Encoded,
+    kind: HeaderValue,
+    cache: HeaderValue,
+) -> Response<Full<Bytes>> {
+    let encoding = Encoding::of(asked);
+    let tag = tag(text, encoding);
+    let mut response = Response::new(Full::default());
+    let headers = response.headers_mut();
+    let mut say = |name: HeaderName, value: HeaderValue| headers.insert(name, value);
+    say(CACHE_CONTROL, cache);
+    say(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+    say(CONTENT_SECURITY_POLICY, POLICY);
+    say(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    say(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    let is_known = asked
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|known| known.contains(&tag));
+    if let Ok(tag) = HeaderValue::try_from(tag) {
+        say(ETAG, tag);
+    }
+    if is_known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return response;
+    }
+    say(CONTENT_TYPE, kind);
+    if let Some(name) = encoding.name() {
+        say(CONTENT_ENCODING, HeaderValue::from_static(name));
+    }
+    *response.body_mut() = Full::from(encoded.get(text, encoding));
+    response
+}
+
+/// A strong tag: other bytes, another tag.
+fn tag(text: &str, encoding: Encoding) -> String {
+    let end = encoding.name().unwrap_or("id");
+    format!("\"{:016x}-{end}\"", checksum(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::ACCEPT_ENCODING;
+
+    use super::*;
+
+    fn asking(encoding: &'static str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(encoding));
+        headers
+    }
+
+    /// Bytes that both pages may weigh, brotli, with everything.
+    const BUDGET: usize = 60 << 10;
+
+    #[test]
+    fn both_pages_with_everything_are_light() {
+        let parts = files::PARTS.iter().map(|file| (file.path, file.text));
+        let documents = [("shop.html", files::SHOP), ("admin.html", files::ADMIN)];
+        let size = |text: &str| Encoded::default().get(text, Encoding::Brotli).len();
+        let all = parts
+            .chain(documents)
+            .map(|(path, text)| (path, size(text)));
+        let all: Vec<_> = all.collect();
+        let sum: usize = all.iter().map(|(_, bytes)| bytes).sum();
+        println!("{sum} bytes: {all:?}");
+        assert!(sum < BUDGET, "{sum} bytes: {all:?}");
+    }
+
+    #[test]
+    fn a_part_is_kept_for_ever_under_its_own_version_alone() {
+        let path = |version: &str| format!("/web/{version}/shared/page.css");
+        let own = part(&path(files::version()), &HeaderMap::new()).unwrap();
+        assert_eq!(own.headers()[CACHE_CONTROL], FOR_EVER);
+        assert_eq!(own.headers()[CONTENT_TYPE], "text/css; charset=utf-8");
+        let other = part(&path("another"), &HeaderMap::new()).unwrap();
+        assert_eq!(other.headers()[CACHE_CONTROL], FOR_NOW);
+        assert!(part("/web/1/shared/nothing.css", &HeaderMap::new()).is_none());
+        assert!(part("/web/1", &HeaderMap::new()).is_none());
+    }
+
+    #[test]
+    fn what_is_known_is_not_sent_again_and_each_encoding_has_its_tag() {
+        let tags = ["", "gzip", "br"].map(|encoding| {
+            let first = shop(&asking(encoding));
+            assert_eq!(first.status(), StatusCode::OK);
+            let tag = first.headers()[ETAG].clone();
+            let mut asked = asking(encoding);
+            asked.insert(IF_NONE_MATCH, tag.clone());
+            let again = shop(&asked);
+            assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+            assert_eq!(again.headers()[ETAG], tag);
+            tag
+        });
+        assert!(tags[0] != tags[1] && tags[1] != tags[2]);
+    }
+}

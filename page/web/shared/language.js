@@ -1,0 +1,46 @@
+// The page's language: English or Russian, as chosen, else as the browser asks.
+
+const KEPT = "parterre.language";
+const LANGUAGES = { en: "English", ru: "Русский" };
+
+/** `en` or `ru`. */
+export const language = chosen();
+document.documentElement.lang = language;
+
+const plural = new Intl.PluralRules(language);
+const known = {};
+
+/** Adds words of both languages: a text, or an object of plural forms, by a key. */
+export function speak(words) {
+  Object.assign(known, words[language]);
+}
+
+/** What a key says. `{name}` in it stands for a value; a form is chosen by `values.n`. */
+export function t(key, values = {}) {
+  const said = known[key] ?? key;
+  const text = typeof said === "string" ? said : (said[plural.select(values.n)] ?? said.other);
+  return text.replace(/\{(\w+)\}/g, (_, name) => shown(values[name]));
+}
+
+/** The other language: its name, and how to change to it. */
+export function otherLanguage() {
+  const code = language === "en" ? "ru" : "en";
+  const take = () => {
+    localStorage.setItem(KEPT, code);
+    location.reload();
+  };
+  return { code, name: LANGUAGES[code], take };
+}
+
+function chosen() {
+  const kept = localStorage.getItem(KEPT);
+  if (kept in LANGUAGES) {
+    return kept;
+  }
+  const asked = navigator.languages.map((tag) => tag.slice(0, 2));
+  return asked.find((code) => code in LANGUAGES) ?? "en";
+}
+
+function shown(value) {
+  return typeof value === "number" ? value.toLocaleString(language) : String(value ?? "");
+}

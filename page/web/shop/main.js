@@ -1,0 +1,23 @@
+// The shop: which page an address means. Each page is a document of its own, so that the
+// browser's back, reload and new tab do what they always do.
+
+import { byId, h } from "../shared/dom.js";
+import { t } from "../shared/language.js";
+import { frame } from "../shared/page.js";
+import "./words.js";
+
+const address = new URLSearchParams(location.search);
+
+frame(h("a", { href: "/?mine" }, t("mine")));
+const { show } = await page();
+await show(byId("main"), address);
+
+function page() {
+  if (address.has("event")) {
+    return import("./event.js");
+  }
+  if (address.has("reservation")) {
+    return import("./reservation.js");
+  }
+  return address.has("mine") ? import("./mine.js") : import("./programme.js");
+}
