@@ -17,6 +17,7 @@
 //!   told of a cluster of FoundationDB, one for each.
 //! - `PARTERRE_TEST_SEED`: where the randomness begins; 1 by default.
 
+mod administration;
 mod best;
 mod buying;
 mod cancelling;
@@ -37,6 +38,7 @@ mod logging;
 mod opening;
 mod operating;
 mod outage;
+mod page;
 mod programme;
 mod put_off;
 mod race;

@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::story::{Buyer, Cluster, Edge, about, hall, tool};
+use crate::story::{ALONE, Buyer, Cluster, Edge, about, hall, tool};
 
 /// How long a stranger may take for anything: a browser's first start takes long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -240,16 +240,7 @@ impl Stranger {
         });
         let profile = TempDir::new().expect("a folder");
         let child = Command::new(chromium)
-            .args([
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-            ])
+            .args(ALONE)
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg("--remote-debugging-port=0")
             .arg(format!("http://{address}/"))
