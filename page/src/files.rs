@@ -64,6 +64,7 @@ pub static PARTS: &[File] = files![
     "shared/seatmap.js",
     "shared/seatpaint.js",
     "shared/seatsections.js",
+    "shared/storage.js",
     "shared/tickets.js",
     "shop/best.js",
     "shop/card.js",
@@ -97,7 +98,8 @@ impl File {
 }
 
 /// Names these very files: parts are asked for under it, so that a browser may keep them for
-/// ever and still never mixes those of two releases.
+/// ever. While a release rolls out, a page of one may get parts of the other from an edge
+/// that has no others; those aren't kept, and a reload mends what doesn't fit.
 pub fn version() -> &'static str {
     static VERSION: OnceLock<String> = OnceLock::new();
     VERSION.get_or_init(|| {

@@ -87,6 +87,7 @@ async fn signs_in(browser: &Browser, server: &Standalone) {
     browser.opens("/admin").await;
     browser.enters("#field-token", &server.token()).await;
     browser.presses("Sign in").await;
+    browser.reads("Events").await;
     browser.presses("Русский").await;
     browser.reads("События").await;
     browser.is_accessible().await;

@@ -64,6 +64,12 @@ async fn a_lost_race_costs_one_click() {
     }
     let store = server.admin().availability(event).await.expect("an answer");
     assert_eq!(&store.states[3..6], "ppp");
+    // The way back leads to a page that works.
+    browser.goes_back().await;
+    browser.reads("Nothing picked yet.").await;
+    browser.presses("Hall, row 2, seat 1").await;
+    browser.presses("Reserve").await;
+    browser.reads("Reserved for you").await;
     Buyer::at(server.edge()).releases(&faster).await;
     browser.leaves().await;
 }
@@ -156,9 +162,16 @@ async fn an_edge_that_is_cut_off_says_since_when_and_goes_on_by_itself() {
         (!browser.shows("Not live since").await).then_some(())
     })
     .await;
-    Buyer::at(edge.origin()).reserves(event, &[0]).await;
-    browser.reads("39 of 40 free").await;
-    browser.leaves().await;
+    reserves(&browser, event, "Hall, row 1, seat 1").await;
+    cluster.core.kill();
+    browser.presses("Release the tickets").await;
+    browser
+        .reads("Reserving and paying rest for a moment; nothing was done.")
+        .await;
+    cluster.restart();
+    cluster.core.ready().await;
+    browser.presses("Release the tickets").await;
+    browser.reads("Not charged, tickets released").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -318,6 +331,58 @@ async fn every_page_is_accessible_in_both_languages_by_day_and_by_night() {
         browser.is_accessible().await;
     }
     browser.leaves().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_programme_goes_on_is_filtered_by_its_address_and_says_when_it_fails() {
+    let mut server = Standalone::start().await;
+    let Some(browser) = Browser::at(&server.edge()).await else {
+        return;
+    };
+    // More than fill a page, so that the list has to go on.
+    let mut last = None;
+    for number in 0..30 {
+        let mut about = about(&format!("Evening {number}"));
+        if number % 10 == 0 {
+            about.category = "opera".to_owned();
+        }
+        last = Some(hall(&mut server.admin(), &about, 2).await.summary.id);
+    }
+    let last = last.expect("an event");
+    let mut buyer = Buyer::at(server.edge());
+    buyer.finds(last).await;
+    browser.opens("/").await;
+    browser
+        .comes_to("scrollTo(0, 1e6); return document.querySelectorAll('.card').length === 30")
+        .await;
+    buyer.reserves(last, &[0, 1]).await;
+    browser.reads("Sold out").await;
+
+    browser.writes("Search", "evening").await;
+    browser.writes("Kind", "opera").await;
+    browser
+        .comes_to("return document.querySelectorAll('.card').length === 3")
+        .await;
+    browser
+        .comes_to("return location.search === '?q=evening&category=opera'")
+        .await;
+    browser.opens("/?category=opera&q=10").await;
+    browser
+        .comes_to("return document.querySelectorAll('.card').length === 1")
+        .await;
+    browser.writes("Search", "nothing like it").await;
+    browser.reads("No event fits.").await;
+    browser.is_accessible().await;
+    browser.is_clean().await;
+
+    server.process.kill();
+    // Nothing that the browser holds.
+    browser.writes("Search", "even").await;
+    browser.reads("The server can't be reached.").await;
+    browser.is_accessible().await;
+    server.restart().await;
+    browser.presses("Try again").await;
+    browser.reads("Evening 10").await;
 }
 
 /// A server with one hall.

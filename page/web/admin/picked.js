@@ -66,7 +66,7 @@ export class Picked {
     const taken = ids.filter((id) => this.picked.has(id) && !this.#isPickable(id));
     if (taken.length > 0) {
       this.#lose(taken);
-    } else {
+    } else if (ids.some((id) => this.picked.has(id))) {
       this.#draw();
     }
   }

@@ -71,7 +71,7 @@ const WORDS = {
   publish: ["Publish", "Публикация"],
   "publish-explained": ["From then on everybody sees the event, and no tickets can be added.", "После этого событие видят все, а билеты больше не добавить."],
   "publish-now": ["Publish now", "Опубликовать сейчас"],
-  "publish-window": ["Publish in the creation window ({from}–{to}, {tz})", "Опубликовать в окно создания ({from}–{to}, {tz})"],
+  "publish-window": ["Publish in the creation window ({from}–{to}, {tz})", "Опубликовать в окне создания ({from}–{to}, {tz})"],
   published: ["Published.", "Опубликовано."],
   "put-off": ["It will be published at {at} ({zone}), when the creation window opens. You can still publish it now.", "Будет опубликовано {at} ({zone}), когда откроется окно создания. Можно опубликовать и сейчас."],
   cancel: ["Cancel the event", "Отмена события"],

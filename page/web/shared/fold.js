@@ -2,8 +2,8 @@
 
 /** States as a byte a ticket. */
 export const FREE = 0;
-export const PENDING = 1;
-export const SOLD = 2;
+const PENDING = 1;
+const SOLD = 2;
 export const WITHDRAWN = 3;
 
 const CODES = { f: FREE, p: PENDING, s: SOLD, w: WITHDRAWN };

@@ -26,16 +26,17 @@ export class Refused extends Error {
 
 const PATIENCE_MS = 20_000;
 
-// How far the server's clock is ahead of this one, and how sure that is.
-const clock = { ahead: 0, doubt: Infinity };
+// The server's time when this page was opened, and how sure that is. What has passed since
+// is told by a clock that nobody sets.
+const clock = { opened: performance.timeOrigin, doubt: Infinity };
 
 /** The server's time in milliseconds. */
-export const serverNow = () => Date.now() + clock.ahead;
+export const serverNow = () => clock.opened + performance.now();
 
 /** Asks, and gives the body of an answer that went well.
  * @param options method, token, body (an object, or a string or file with `kind`), headers */
 export async function call(path, options = {}) {
-  const asked = Date.now();
+  const asked = performance.now();
   const response = await fetch(path, request(options)).catch(() => {
     throw new Refused(0, {});
   });
@@ -45,6 +46,10 @@ export async function call(path, options = {}) {
   const body = await read(response);
   if (!response.ok) {
     throw new Refused(response.status, body ?? {});
+  }
+  if (body === undefined) {
+    // It broke off, or something in between answered.
+    throw new Refused(0, {});
   }
   return body;
 }
@@ -61,6 +66,12 @@ export async function persist(path, options, attempts = 4) {
       await new Promise((done) => setTimeout(done, 400 * 2 ** attempt * (0.5 + Math.random())));
     }
   }
+}
+
+/** A text that nobody else makes. */
+export function randomKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function request({ method = "GET", token, body, kind, headers = {} }) {
@@ -80,12 +91,13 @@ function request({ method = "GET", token, body, kind, headers = {} }) {
   };
 }
 
+// Null for an answer without a body, nothing for one that can't be read.
 async function read(response) {
-  const text = await response.text().catch(() => "");
   try {
+    const text = await response.text();
     return text === "" ? null : JSON.parse(text);
   } catch {
-    return { detail: text };
+    return undefined;
   }
 }
 
@@ -94,10 +106,10 @@ async function read(response) {
 // time when that was filled, so what may be cached teaches nothing.
 function learnTime(response, asked) {
   const said = Date.parse(response.headers.get("Date") ?? "");
-  const heard = Date.now();
+  const heard = performance.now();
   const doubt = heard - asked + 1000;
   if (!Number.isNaN(said) && doubt < clock.doubt) {
     clock.doubt = doubt;
-    clock.ahead = said + 500 - (asked + heard) / 2;
+    clock.opened = said + 500 - (asked + heard) / 2;
   }
 }

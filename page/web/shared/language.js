@@ -1,5 +1,7 @@
 // The page's language: English or Russian, as chosen, else as the browser asks.
 
+import { store, stored } from "./storage.js";
+
 const KEPT = "parterre.language";
 const LANGUAGES = { en: "English", ru: "Русский" };
 
@@ -26,14 +28,14 @@ export function t(key, values = {}) {
 export function otherLanguage() {
   const code = language === "en" ? "ru" : "en";
   const take = () => {
-    localStorage.setItem(KEPT, code);
+    store(KEPT, code);
     location.reload();
   };
   return { code, name: LANGUAGES[code], take };
 }
 
 function chosen() {
-  const kept = localStorage.getItem(KEPT);
+  const kept = stored(KEPT);
   if (kept in LANGUAGES) {
     return kept;
   }

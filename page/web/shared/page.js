@@ -11,6 +11,9 @@ speak({
     stale: "Not live since {time}. What you see may be late; it goes on by itself.",
     unheard: "The server can't be reached. Check the connection and try again.",
     busy: "The server is busy. Try again in a moment.",
+    "core-unavailable": "Reserving and paying rest for a moment; nothing was done. Try again soon.",
+    "not-found": "There is no such page any more, or there never was.",
+    conflict: "Things have changed in the meantime. Look again.",
     unknown: "The server didn't answer in time; it isn't known whether it was done. Trying again is safe.",
     retry: "Try again",
   },
@@ -18,7 +21,10 @@ speak({
     skip: "К содержанию",
     stale: "Нет связи с {time}. Данные могут запаздывать; всё продолжится само.",
     unheard: "Сервер недоступен. Проверьте соединение и попробуйте ещё раз.",
-    busy: "Сервер занят. Попробуйте через минуту.",
+    busy: "Сервер занят. Попробуйте чуть позже.",
+    "core-unavailable": "Бронирование и оплата временно недоступны; ничего не произошло. Попробуйте чуть позже.",
+    "not-found": "Такой страницы больше нет или никогда не было.",
+    conflict: "Пока вы смотрели, всё изменилось. Посмотрите ещё раз.",
     unknown: "Сервер не ответил вовремя; неизвестно, выполнено ли действие. Повторить безопасно.",
     retry: "Повторить",
   },
@@ -68,6 +74,9 @@ export function reason(refused) {
   }
   if (refused.slug === "outcome-unknown") {
     return t("unknown");
+  }
+  if (["core-unavailable", "not-found", "conflict"].includes(refused.slug)) {
+    return t(refused.slug);
   }
   return refused.slug === "busy" || refused.status === 429 ? t("busy") : fields(refused);
 }

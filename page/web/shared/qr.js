@@ -36,7 +36,7 @@ const MASKS = [
  * Encodes `text` in the smallest symbol that holds it: `size` modules a side, without quiet zone;
  * `isDark(x, y)` counts from the top left. Throws a RangeError above 2,953 bytes of UTF-8.
  */
-export function qr(text) {
+function qr(text) {
   const bytes = new TextEncoder().encode(text);
   const layout = smallestLayout(bytes.length);
   const rows = bestMasked(layout, withCorrection(dataCodewords(bytes, layout), layout));

@@ -53,21 +53,23 @@ export class Tickets {
     return place({ id, section: this.layout.sections[section[id]], row: row[id], seat: seat[id] });
   }
 
-  /** Free tickets near one, nearest first: by its place if there are places, else by its
-   * number, tickets of the same tier before others. */
-  near(id, isWanted, count) {
+  /** The free ticket nearest to one, by its place if there are places, else by its number,
+   * of the same tier before others; null when none is left. */
+  nearest(id, isWanted) {
     const { x, y, tier } = this.layout.tickets;
-    const distance = this.hasMap
+    const away = this.hasMap
       ? (other) => (x[other] - x[id]) ** 2 + (y[other] - y[id]) ** 2
       : (other) => Math.abs(other - id);
-    const found = [];
+    let best = { isSame: false, distance: Infinity, id: null };
     for (let other = 0; other < this.states.length; other += 1) {
       if (this.isFree(other) && isWanted(other)) {
-        found.push({ other, isSame: tier[other] === tier[id], distance: distance(other) });
+        const [isSame, distance] = [tier[other] === tier[id], away(other)];
+        if (isSame !== best.isSame ? isSame : distance < best.distance) {
+          best = { isSame, distance, id: other };
+        }
       }
     }
-    found.sort((one, two) => two.isSame - one.isSame || one.distance - two.distance);
-    return found.slice(0, count).map(({ other }) => other);
+    return best.id;
   }
 }
 

@@ -3,10 +3,10 @@
 
 import { announce, fill, h } from "../shared/dom.js";
 import { money } from "../shared/format.js";
-import { persist } from "../shared/http.js";
+import { persist, randomKey } from "../shared/http.js";
 import { t } from "../shared/language.js";
 import { reason } from "../shared/page.js";
-import { keep } from "./kept.js";
+import { canKeep, keep } from "./kept.js";
 
 const ON_SALE = ["on_sale", "sold_out"];
 
@@ -19,6 +19,8 @@ export class Choice {
   #show;
   #event;
   #isReserving = false;
+  // A wish of which it isn't known whether it was granted, with the key that finds out.
+  #open = null;
   #list = h("ul", { class: "picked" });
   #notice = h("div", { role: "alert" });
   #total = h("output", { class: "total" });
@@ -39,6 +41,8 @@ export class Choice {
       h("div", { class: "choice-end" }, this.#total, this.#button),
     );
     this.#draw();
+    // The way back may lead to this very page, kept as it was left.
+    addEventListener("pageshow", ({ persisted }) => persisted && this.#rest());
   }
 
   /** The event as it is now. */
@@ -67,6 +71,9 @@ export class Choice {
 
   /** Picks a ticket, or lets go of it. */
   toggle(id) {
+    if (this.#isReserving) {
+      return;
+    }
     if (this.picked.delete(id)) {
       announce(`${this.#tickets.name(id)}: ${t("let-go")}`);
     } else if (!this.#tickets.isFree(id)) {
@@ -85,8 +92,9 @@ export class Choice {
 
   /** Lets go of tickets that somebody else has by now. */
   lose(ids) {
-    // While our own reservation is under way its tickets become pending too.
-    if (!this.#isReserving) {
+    // While our own reservation is under way, or may have been made, its tickets become
+    // pending too.
+    if (!this.#isReserving && this.#open === null) {
       this.#lost(ids.filter((id) => this.picked.has(id) && !this.#tickets.isFree(id)));
     }
   }
@@ -96,20 +104,53 @@ export class Choice {
     if (this.#isReserving) {
       return;
     }
+    if (!canKeep()) {
+      fill(this.#notice, h("p", { class: "notice bad" }, t("cant-keep")));
+      return;
+    }
     this.#isReserving = true;
     this.#draw();
     try {
-      const made = await persist(`/v1/events/${this.#event.id}/reservations`, {
-        method: "POST",
-        body: wish,
-        headers: { "Idempotency-Key": crypto.randomUUID() },
-      });
+      const made = await this.#ask(wish);
       keep({ id: made.id, token: made.token, event: made.event, title: this.#event.title, made: made.created_at });
+      this.#refresh(this.#letGo());
       location.assign(`/?reservation=${made.id}`);
     } catch (refused) {
       this.#isReserving = false;
       this.#refuse(refused);
     }
+  }
+
+  // The same wish after no answer is the same request: what it may have made is found again.
+  async #ask(wish) {
+    const body = JSON.stringify(wish);
+    if (this.#open?.body !== body) {
+      this.#open = { body, key: randomKey() };
+    }
+    const { key } = this.#open;
+    try {
+      const made = await persist(`/v1/events/${this.#event.id}/reservations`, {
+        method: "POST",
+        body: wish,
+        headers: { "Idempotency-Key": key },
+      });
+      this.#open = null;
+      return made;
+    } catch (refused) {
+      this.#open = refused.leavesUnknown ? this.#open : null;
+      throw refused;
+    }
+  }
+
+  #letGo() {
+    const ids = [...this.picked];
+    this.picked.clear();
+    return ids;
+  }
+
+  #rest() {
+    this.#isReserving = false;
+    this.#draw();
   }
 
   #reservePicked() {
@@ -121,6 +162,10 @@ export class Choice {
     if (taken.length > 0) {
       this.#lost(taken);
       return;
+    }
+    // What was told in the meantime counts now, unless it may be our own doing.
+    if (!refused.leavesUnknown) {
+      this.lose([...this.picked]);
     }
     const known = { "tickets-taken": "best-unmet", "not-on-sale": "not-on-sale" }[refused.slug];
     fill(this.#notice, h("p", { class: "notice bad" }, known ? t(known) : reason(refused)));
@@ -158,7 +203,10 @@ export class Choice {
     const offered = new Set();
     const isWanted = (id) => !this.picked.has(id) && !offered.has(id) && !taken.includes(id);
     for (const id of taken) {
-      this.#tickets.near(id, isWanted, 1).forEach((near) => offered.add(near));
+      const near = this.#tickets.nearest(id, isWanted);
+      if (near !== null) {
+        offered.add(near);
+      }
     }
     return [...offered];
   }
@@ -178,6 +226,14 @@ export class Choice {
     this.#button.disabled = this.#isReserving || !isOpen || items.length === 0;
   }
 
+  // The button goes with its ticket: the focus moves to the next one.
+  #remove(id) {
+    const at = [...this.picked].indexOf(id);
+    this.toggle(id);
+    const buttons = this.#list.querySelectorAll("button");
+    (buttons[Math.min(at, buttons.length - 1)] ?? this.#button).focus();
+  }
+
   #item(id) {
     const name = this.#tickets.name(id);
     return h(
@@ -185,7 +241,7 @@ export class Choice {
       {},
       h("span", {}, name),
       h("span", { class: "price" }, money(this.#tickets.tier(id).price, this.currency)),
-      h("button", { type: "button", class: "plain", "aria-label": t("remove", { name }), onclick: () => this.toggle(id) }, "×"),
+      h("button", { type: "button", class: "plain", "aria-label": t("remove", { name }), onclick: () => this.#remove(id) }, "×"),
     );
   }
 }

@@ -16,6 +16,7 @@ import { SectionList } from "./sections.js";
 
 /** Shows the event that the address names. */
 export async function show(main, address) {
+  fill(main, h("p", { class: "muted", role: "status" }, t("loading")));
   const path = `/v1/events/${encodeURIComponent(address.get("event"))}`;
   try {
     const [detail, layout, availability] = await Promise.all(
@@ -34,6 +35,8 @@ class EventPage {
   #detail;
   #tickets;
   #head = h("header", { class: "event" });
+  #stand = h("p", { class: "stand" });
+  #isBehind = false;
   #choice;
   #views;
   #similar = h("section", { class: "similar" });
@@ -68,13 +71,18 @@ class EventPage {
   /** Follows the event from where its availability stands. */
   goLive() {
     const event = this.#detail.id;
-    const subscribe = () => ({ op: "subscribe", event, since: this.#tickets.fold.rev });
+    const { fold } = this.#tickets;
+    // What it is and what is free were asked for apart: what happened between them counts.
+    let since = this.#detail.rev < fold.rev ? this.#detail.rev : fold.rev;
     const live = new Live({
-      greet: () => [subscribe()],
+      greet: () => [{ op: "subscribe", event, since }],
       hear: (message) => {
-        if (!this.#hear(message)) {
+        const isKnown = this.#hear(message);
+        since = fold.rev;
+        if (!isKnown && !this.#isBehind) {
           live.send({ op: "subscribe", event });
         }
+        this.#isBehind = !isKnown;
       },
       lag: lagBanner(),
     });
@@ -109,7 +117,8 @@ class EventPage {
   #changed(ids) {
     this.#choice.lose(ids);
     this.#views.forEach((view) => view.changed(ids));
-    this.#describe({ ...this.#detail, counts: this.#tickets.fold.counts });
+    this.#detail.counts = this.#tickets.fold.counts;
+    fill(this.#stand, ...standing(this.#detail));
     return true;
   }
 
@@ -118,14 +127,15 @@ class EventPage {
     this.#detail = detail;
     this.#choice.sell(detail);
     title(detail.title);
-    fill(this.#head, ...heading(detail));
+    fill(this.#stand, ...standing(detail));
+    fill(this.#head, ...heading(detail, this.#stand));
     if (isNews) {
-      announce(this.#head.querySelector(".status").textContent);
+      announce(this.#stand.textContent);
     }
   }
 }
 
-function heading(detail) {
+function heading(detail, stand) {
   const opens = detail.status === "upcoming" && detail.sale_opens_at;
   return [
     h("p", { class: "kind" }, detail.category),
@@ -136,7 +146,7 @@ function heading(detail) {
       h("time", { datetime: detail.starts_at }, date(detail.starts_at)),
       ` · ${detail.venue}, ${detail.city}`,
     ),
-    h("p", { class: "stand" }, ...standing(detail)),
+    stand,
     opens && h("p", { class: "notice" }, t("opens", { time: date(opens) })),
     detail.description && h("p", { class: "description" }, detail.description),
   ];

@@ -1,16 +1,23 @@
 // The shop: which page an address means. Each page is a document of its own, so that the
 // browser's back, reload and new tab do what they always do.
 
-import { byId, h } from "../shared/dom.js";
+import { byId, fill, h } from "../shared/dom.js";
+import { Refused } from "../shared/http.js";
 import { t } from "../shared/language.js";
-import { frame } from "../shared/page.js";
+import { failure, frame } from "../shared/page.js";
 import "./words.js";
 
 const address = new URLSearchParams(location.search);
 
 frame(h("a", { href: "/?mine" }, t("mine")));
-const { show } = await page();
-await show(byId("main"), address);
+try {
+  const { show } = await page();
+  await show(byId("main"), address);
+} catch (error) {
+  // A part of the page didn't come.
+  fill(byId("main"), failure(new Refused(0, {}), () => location.reload()));
+  throw error;
+}
 
 function page() {
   if (address.has("event")) {

@@ -26,19 +26,21 @@ export function show(main, address) {
 
 class Programme {
   #cards = new Map();
+  // The latest counts of every event, whether it is shown yet or not.
+  #counts = new Map();
   #list = h("ul", { class: "cards" });
   #end = h("div", { class: "end" });
   #wish = new URLSearchParams();
   #cursor = null;
   #turn = 0;
+  #nearing;
 
   constructor() {
     this.element = h("section", { "aria-label": t("programme") }, this.#list, this.#end);
-    const nearing = new IntersectionObserver(
-      ([end]) => end.isIntersecting && this.#cursor && this.#more(),
+    this.#nearing = new IntersectionObserver(
+      (entries) => entries.at(-1).isIntersecting && this.#cursor && this.#more(),
       { rootMargin: "600px" },
     );
-    nearing.observe(this.#end);
   }
 
   /** Starts over with other filters. */
@@ -51,6 +53,7 @@ class Programme {
   /** Takes the counts of some events. */
   count(events) {
     for (const [id, counts] of Object.entries(events)) {
+      this.#counts.set(id, counts);
       this.#cards.get(id)?.count(counts);
     }
   }
@@ -63,7 +66,8 @@ class Programme {
     // What was asked for before is no longer wanted when it comes.
     this.#turn += 1;
     const turn = this.#turn;
-    const query = question(this.#wish, isFirst ? null : this.#cursor);
+    const cursor = isFirst ? null : this.#cursor;
+    const query = question(this.#wish, cursor);
     this.#cursor = null;
     fill(this.#end, h("p", { class: "muted", role: "status" }, t("loading")));
     try {
@@ -73,18 +77,34 @@ class Programme {
       }
     } catch (error) {
       if (turn === this.#turn) {
-        fill(this.#end, failure(error, () => this.load(this.#wish)));
+        this.#fail(error, cursor);
       }
     }
   }
 
+  // What was there stays, unless it was asked for otherwise.
+  #fail(error, cursor) {
+    if (cursor === null) {
+      this.#clear();
+    }
+    const again = () => {
+      this.#cursor = cursor;
+      this.#page(cursor === null);
+    };
+    fill(this.#end, failure(error, again));
+  }
+
+  #clear() {
+    this.#cards.clear();
+    this.#list.replaceChildren();
+  }
+
   #add(events, isFirst, next) {
     if (isFirst) {
-      this.#cards.clear();
-      this.#list.replaceChildren();
+      this.#clear();
     }
     for (const event of events) {
-      const card = new Card(event);
+      const card = new Card({ ...event, counts: this.#counts.get(event.id) ?? event.counts });
       this.#cards.set(event.id, card);
       this.#list.append(card.element);
     }
@@ -95,6 +115,9 @@ class Programme {
       fill(this.#end, next && h("button", { type: "button", onclick: () => this.#more() }, t("more")));
     }
     announce(t("found", { n: this.#cards.size }));
+    // Told anew whether the end is near: it may be, still.
+    this.#nearing.unobserve(this.#end);
+    this.#nearing.observe(this.#end);
   }
 }
 

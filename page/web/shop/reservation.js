@@ -11,8 +11,14 @@ import { place } from "../shared/tickets.js";
 import { find } from "./kept.js";
 import { passes } from "./passes.js";
 
-// How long until the core is asked again, by what is awaited.
-const ASK_MS = { settling: 1_500, pending: 10_000, refund_due: 3_000, released: 10_000, expired: 5_000 };
+// How long until the core is asked again, by what is awaited: mostly it is a message that
+// says when. What has ended may still change, if money comes late, so that is asked for less
+// and less.
+const ASK_MS = { settling: 1_500, pending: 30_000, refund_due: 3_000, released: 5_000, expired: 5_000 };
+const ENDED = ["released", "expired"];
+const LATE_MOST_MS = 300_000;
+// What all pages of an event hear at once isn't to make them all ask at once.
+const SPREAD_MS = 2_000;
 
 /** Shows the reservation that the address names. */
 export async function show(main, address) {
@@ -33,7 +39,11 @@ class ReservationPage {
   #path;
   #cameFromPaying;
   #now = null;
+  #drawn = null;
   #asking = 0;
+  #turn = 0;
+  #endedAsks = 0;
+  #isUnheard = false;
   #ticking = 0;
   #notice = h("div", { role: "alert" });
   #state = h("div", { class: "reservation-state" });
@@ -58,33 +68,70 @@ class ReservationPage {
   /** Asks the core, shows what it says, and asks again when that may have changed. */
   async ask() {
     clearTimeout(this.#asking);
-    try {
-      this.#take(await call(this.#path, { token: this.#mine.token }));
-    } catch (error) {
-      fill(this.#notice, failure(error, () => this.ask()));
-      this.#later(ASK_MS.refund_due);
+    this.#turn += 1;
+    const turn = this.#turn;
+    const [reservation, refused] = await this.#question();
+    // What was asked later knows better.
+    if (turn !== this.#turn) {
       return;
     }
-    this.#later(this.#isSettling ? ASK_MS.settling : ASK_MS[this.#now.state]);
+    this.#hear(refused);
+    if (reservation) {
+      this.#take(reservation);
+      this.#later(this.#pace());
+    } else if (refused.isPassing) {
+      this.#later(ASK_MS.refund_due);
+    }
   }
 
-  /** Asks at once when the event changes. */
+  /** Asks at once when the event's tickets change, and when the page is looked at again. */
   follow() {
     let since;
     new Live({
       greet: () => [{ op: "subscribe", event: this.#mine.event, since }],
       hear: (message) => {
+        // The first one tells what was asked for a moment ago.
+        const isFirst = since === undefined;
         since = message.rev ?? since;
-        if (this.#concerns(message)) {
-          this.ask();
+        if (!isFirst && this.#concerns(message)) {
+          this.#later(message.op === "delta" ? 1 : SPREAD_MS * Math.random() + 1);
         }
       },
       lag: lagBanner(),
     });
+    document.addEventListener("visibilitychange", () => document.hidden || this.ask());
+  }
+
+  async #question() {
+    try {
+      return [await call(this.#path, { token: this.#mine.token }), null];
+    } catch (refused) {
+      return [null, refused];
+    }
+  }
+
+  // Says once that nothing is heard, and takes that back.
+  #hear(refused) {
+    if (refused && !this.#isUnheard) {
+      fill(this.#notice, failure(refused, () => this.ask()));
+    } else if (!refused && this.#isUnheard) {
+      fill(this.#notice);
+    }
+    this.#isUnheard = refused !== null;
+  }
+
+  #pace() {
+    if (this.#isSettling) {
+      return ASK_MS.settling;
+    }
+    const { state } = this.#now;
+    this.#endedAsks = ENDED.includes(state) ? this.#endedAsks + 1 : 0;
+    return ASK_MS[state] && Math.min(LATE_MOST_MS, ASK_MS[state] * 2 ** this.#endedAsks);
   }
 
   #later(milliseconds) {
-    if (milliseconds) {
+    clearTimeout(this.#asking);
+    if (milliseconds && !document.hidden) {
       this.#asking = setTimeout(() => this.ask(), milliseconds);
     }
   }
@@ -104,11 +151,12 @@ class ReservationPage {
   }
 
   #take(reservation) {
-    const before = this.#shown;
     this.#now = reservation;
-    if (before === this.#shown) {
+    const shown = `${this.#isSettling ? "settling" : reservation.state} ${reservation.expires_at}`;
+    if (shown === this.#drawn) {
       return;
     }
+    this.#drawn = shown;
     fill(this.#notice);
     clearInterval(this.#ticking);
     fill(this.#state, ...this.#words());
@@ -116,10 +164,6 @@ class ReservationPage {
     fill(this.#tickets, ...contents(reservation));
     announce(this.#state.textContent);
     this.#tick();
-  }
-
-  get #shown() {
-    return this.#now && `${this.#isSettling ? "settling" : this.#now.state} ${this.#now.expires_at}`;
   }
 
   #words() {

@@ -13,8 +13,9 @@ export class SectionList {
   constructor(tickets, choice) {
     this.#ofTicket = tickets.layout.tickets.section;
     this.#sections = tickets.layout.sections.map((_, at) => new Section(tickets, choice, at));
-    const [only] = this.#sections.length === 1 ? this.#sections : [];
-    only?.open();
+    if (this.#sections.length === 1 && !tickets.hasMap) {
+      this.#sections[0].open();
+    }
     this.element = h(
       "section",
       { class: "sections", "aria-label": t("view-list") },
@@ -136,8 +137,9 @@ class Section {
 
 // One stop for the Tab key a section; the arrows move within it.
 function rove(body) {
-  const buttons = [...body.querySelectorAll("button")];
+  const buttons = body.querySelectorAll("button");
   buttons.forEach((button, at) => (button.tabIndex = at === 0 ? 0 : -1));
+  let [stop] = buttons;
   body.addEventListener("keydown", (event) => {
     const next = neighbour(event.key, event.target);
     if (next) {
@@ -148,8 +150,9 @@ function rove(body) {
   body.addEventListener("focusin", (event) => focus(event.target, false));
 
   function focus(button, isMoved = true) {
-    buttons.forEach((each) => (each.tabIndex = -1));
-    button.tabIndex = 0;
+    stop.tabIndex = -1;
+    stop = button;
+    stop.tabIndex = 0;
     if (isMoved) {
       button.focus();
     }
