@@ -30,7 +30,7 @@ pub struct BadCurrency;
 impl Currency {
     /// The code as text.
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or("XXX")
+        std::str::from_utf8(&self.0).unwrap_or_else(|_| unreachable!("three capital letters"))
     }
 
     /// How many decimals the minor unit has. ISO 4217 lists few exceptions from two:

@@ -19,6 +19,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use parterre_domain::wire::api::{Availability, EventDetail, LayoutBody};
 use parterre_domain::wire::feed::checksum;
 use parterre_domain::{Rev, limits};
+use parterre_gate::encoding::Effort;
 
 use crate::cell::{Cell, View};
 use crate::metrics::Metrics;
@@ -165,7 +166,7 @@ impl Renderer {
             return Arc::clone(plain);
         }
         metrics.compressed(encoding);
-        match encoding.compress(&plain.bytes) {
+        match encoding.compress(&plain.bytes, Effort::Often) {
             Ok(bytes) if bytes.len() < plain.bytes.len() => {
                 let tag = plain.etag.to_str().unwrap_or_default();
                 let tag = tag.trim_end_matches('"');

@@ -9,9 +9,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use parterre_domain::limits;
 
 use self::strange::{each, each_text};
+use parterre_gate::tag;
+
 use crate::cors::{Allowed, Cors};
 use crate::http::route::Route;
-use crate::http::{matches_any, negotiate, query};
+use crate::http::{negotiate, query};
 use crate::live::message::Subprotocol;
 use crate::live::reader::{Incoming, Reader};
 use crate::render::{Encoding, Format};
@@ -217,12 +219,12 @@ fn a_tag_is_known_only_to_who_names_it() {
             return;
         };
         let names = |wanted: &[u8]| bytes.windows(wanted.len()).any(|window| window == wanted);
-        if matches_any(&headers, &etag) {
+        if tag::matches_any(&headers, &etag) {
             assert!(names(etag.as_bytes()) || names(b"*"));
         }
         let with = [bytes, b", W/", etag.as_bytes()].concat();
         let with = map(IF_NONE_MATCH, &[&with]).unwrap();
-        assert!(matches_any(&with, &etag));
+        assert!(tag::matches_any(&with, &etag));
     });
 }
 

@@ -3,7 +3,9 @@
 //!
 //! It counts clients ([`admission`], by the addresses that [`client`] finds out), watches
 //! that connections get on ([`progress`]) while it serves them ([`conversation`]), bounds bodies ([`body`]) and speaks TLS
-//! ([`tls`], [`dial`]). It refuses to know what is asked for: no path, no ticket, no role.
+//! ([`tls`], [`dial`]), and it knows how answers travel: in which [`encoding`], and whether
+//! a client holds them already ([`tag`]). It refuses to know what is asked for: no path, no
+//! ticket, no role.
 //!
 //! Read [`admission`] first, then [`progress`].
 
@@ -12,6 +14,7 @@ pub mod body;
 pub mod client;
 pub mod conversation;
 pub mod dial;
+pub mod encoding;
 mod guarded;
 pub mod head;
 pub mod progress;
@@ -20,6 +23,8 @@ pub mod server;
 #[cfg(test)]
 mod strange_bytes;
 pub mod stream;
+pub mod tag;
 pub mod tls;
+pub mod weights;
 
 pub use guarded::Guarded;

@@ -9,7 +9,7 @@
 
 pub mod answer;
 pub mod document;
-mod encoding;
+mod encoded;
 pub mod files;
 mod slim;
 

@@ -5,7 +5,7 @@ use parterre_domain::wire::api::TicketsUpload;
 use parterre_domain::{About, EventId};
 
 use crate::story::{
-    Administrator, Browser, Buyer, Cluster, PHONE, Standalone, about, hall, parterre,
+    Administrator, Browser, Buyer, Cluster, DESKTOP, PHONE, Standalone, about, hall, parterre,
     rows_of_twenty, until,
 };
 
@@ -16,8 +16,7 @@ const SHORT_HOLD_SECONDS: u32 = 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_at_one_event_see_each_other_reserve_and_release() {
-    let (server, event) = stage(&about("Two at One")).await;
-    let Some(one) = Browser::at(&server.edge()).await else {
+    let Some((server, event, one)) = stage(&about("Two at One")).await else {
         return;
     };
     let other = Browser::at(&server.edge()).await.expect("another");
@@ -41,8 +40,7 @@ async fn two_at_one_event_see_each_other_reserve_and_release() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_race_costs_one_click() {
-    let (server, event) = stage(&about("Lost Race")).await;
-    let Some(browser) = Browser::at(&server.edge()).await else {
+    let Some((server, event, browser)) = stage(&about("Lost Race")).await else {
         return;
     };
     // Its screen is late, as everyone's is for a moment.
@@ -76,8 +74,7 @@ async fn a_lost_race_costs_one_click() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn paying_failing_walking_away_and_paying_late_end_in_plain_words() {
-    let (server, event) = stage(&about("Paying")).await;
-    let Some(browser) = Browser::at(&server.edge()).await else {
+    let Some((server, event, browser)) = stage(&about("Paying")).await else {
         return;
     };
     reserves(&browser, event, "Hall, row 1, seat 1").await;
@@ -112,8 +109,7 @@ async fn paying_failing_walking_away_and_paying_late_end_in_plain_words() {
 async fn a_hold_that_runs_out_is_told_and_the_tickets_are_free_again() {
     let mut about = about("Short Hold");
     about.hold_seconds = SHORT_HOLD_SECONDS;
-    let (server, event) = stage(&about).await;
-    let Some(browser) = Browser::at(&server.edge()).await else {
+    let Some((_server, event, browser)) = stage(&about).await else {
         return;
     };
     reserves(&browser, event, "Hall, row 1, seat 1").await;
@@ -126,8 +122,7 @@ async fn a_hold_that_runs_out_is_told_and_the_tickets_are_free_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refund_is_told_on_the_buyers_page() {
-    let (server, event) = stage(&about("Refund")).await;
-    let Some(browser) = Browser::at(&server.edge()).await else {
+    let Some((server, event, browser)) = stage(&about("Refund")).await else {
         return;
     };
     reserves(&browser, event, "Hall, row 1, seat 1").await;
@@ -176,8 +171,7 @@ async fn an_edge_that_is_cut_off_says_since_when_and_goes_on_by_itself() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_keyboard_alone_buys_a_ticket() {
-    let (server, event) = stage(&about("Keyboard")).await;
-    let Some(browser) = Browser::at(&server.edge()).await else {
+    let Some((server, event, browser)) = stage(&about("Keyboard")).await else {
         return;
     };
     let (tab, enter, space, right) = ("\u{e004}", "\u{e007}", "\u{e00d}", "\u{e014}");
@@ -268,8 +262,7 @@ async fn the_map_is_picked_from_by_pointer_and_by_keyboard() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_phone_shows_all_of_it_without_scrolling_sideways() {
-    let (server, _) = stage(&about("Phone")).await;
-    let Some(browser) = Browser::sized(&server.edge(), PHONE).await else {
+    let Some((_server, _, browser)) = stage_of(&about("Phone"), PHONE).await else {
         return;
     };
     browser.opens("/").await;
@@ -289,16 +282,15 @@ async fn a_phone_shows_all_of_it_without_scrolling_sideways() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_page_is_accessible_in_both_languages_by_day_and_by_night() {
-    let (server, event) = stage(&about("For Everyone")).await;
+    let Some((server, event, browser)) = stage(&about("For Everyone")).await else {
+        return;
+    };
     let map = server
         .admin()
         .publish(&about("On a Map"), &on_a_map())
         .await;
     let map = map.expect("an event").summary.id;
     Buyer::at(server.edge()).finds(map).await;
-    let Some(browser) = Browser::at(&server.edge()).await else {
-        return;
-    };
     reserves(&browser, event, "Hall, row 1, seat 1").await;
     browser.is_accessible().await;
     let pending = browser.says("return location.search").await;
@@ -385,12 +377,17 @@ async fn the_programme_goes_on_is_filtered_by_its_address_and_says_when_it_fails
     browser.reads("Evening 10").await;
 }
 
-/// A server with one hall.
-async fn stage(about: &About) -> (Standalone, EventId) {
+/// A server with one hall, and a browser in front of it.
+async fn stage(about: &About) -> Option<(Standalone, EventId, Browser)> {
+    stage_of(about, DESKTOP).await
+}
+
+async fn stage_of(about: &About, window: (u32, u32)) -> Option<(Standalone, EventId, Browser)> {
     let server = Standalone::start().await;
     let event = hall(&mut server.admin(), about, TICKETS).await.summary.id;
     Buyer::at(server.edge()).finds(event).await;
-    (server, event)
+    let browser = Browser::sized(&server.edge(), window).await?;
+    Some((server, event, browser))
 }
 
 /// The hall with a place for each ticket.

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY,
-};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, RETRY_AFTER, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use parterre_domain::{Problem, Rev, Slug};
+use parterre_gate::tag;
 
 use super::Body;
 use crate::render;
@@ -75,7 +74,7 @@ impl Found {
             content_type,
             rev,
         } = self;
-        let is_known = matches_any(&headers, &body.etag);
+        let is_known = tag::matches_any(&headers, &body.etag);
         headers.clear();
         headers.insert(ETAG, body.etag.clone());
         headers.insert(CACHE_CONTROL, cache);
@@ -102,19 +101,6 @@ impl Found {
     }
 }
 
-/// Whether `If-None-Match` names a tag: a list of tags or `*`, compared weakly (RFC 9110,
-/// 13.1.2).
-pub(crate) fn matches_any(headers: &HeaderMap, etag: &HeaderValue) -> bool {
-    let wanted = etag.as_bytes();
-    headers.get_all(IF_NONE_MATCH).iter().any(|value| {
-        let mut tags = value.as_bytes().split(|&byte| byte == b',');
-        tags.any(|tag| {
-            let tag = tag.trim_ascii();
-            tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == wanted
-        })
-    })
-}
-
 /// A problem as an answer.
 pub(crate) fn problem(problem: &Problem) -> Response<Body> {
     let mut response = Response::new(Body::from(problem.to_json()));
@@ -137,32 +123,4 @@ pub(crate) fn method_not_allowed(allow: &'static str) -> Response<Body> {
         .headers_mut()
         .insert(ALLOW, HeaderValue::from_static(allow));
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tag_is_found_in_a_list_and_compared_weakly() {
-        let etag = HeaderValue::from_static("\"00ab-d\"");
-        let check = |given: &[&'static str], expected: bool| {
-            let mut headers = HeaderMap::new();
-            for value in given {
-                headers.append(IF_NONE_MATCH, HeaderValue::from_static(value));
-            }
-            assert_eq!(matches_any(&headers, &etag), expected, "{given:?}");
-        };
-        check(&[], false);
-        check(&["\"00ab-d\""], true);
-        check(&["W/\"00ab-d\""], true);
-        check(&["*"], true);
-        check(&["\"x\", \"00ab-d\""], true);
-        check(&["\"x\"", "\"y\",W/\"00ab-d\" "], true);
-        check(&["00ab-d"], false);
-        check(&["\"00ab-a\""], false);
-        check(&["\"00AB-d\""], false);
-        check(&["w/\"00ab-d\""], false);
-        check(&[""], false);
-    }
 }

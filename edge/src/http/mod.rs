@@ -31,8 +31,6 @@ use crate::cores::CoreUnavailable;
 use crate::metrics::RouteLabel;
 use crate::render::{BodyKey, Kind, Representation};
 pub(crate) use answer::REQUEST_ID;
-#[cfg(test)]
-pub(crate) use answer::matches_any;
 use answer::{CHANGING, Found, IMMUTABLE};
 pub(crate) use lists::Lists;
 use route::Route;

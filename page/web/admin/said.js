@@ -6,8 +6,6 @@ import { bad, button } from "./parts.js";
 import { phrase } from "./phrases.js";
 import { isAboutToken } from "./session.js";
 
-const OWN = ["not-found", "tickets-taken", "too-large", "core-unavailable"];
-
 /** What to tell a person of what went wrong. */
 export function said(error) {
   if (!error.problem) {
@@ -21,7 +19,7 @@ export function said(error) {
   if (errors) {
     return errors.map(told).join("\n");
   }
-  return OWN.includes(error.slug) ? t(`problem-${error.slug}`) : phrase(reason(error));
+  return phrase(reason(error));
 }
 
 /** The same of a call that mustn't be repeated blindly. */

@@ -17,6 +17,9 @@ export function speak(words) {
   Object.assign(known, words[language]);
 }
 
+/** Whether there are words for a key. */
+export const knows = (key) => key in known;
+
 /** What a key says. `{name}` in it stands for a value; a form is chosen by `values.n`. */
 export function t(key, values = {}) {
   const said = known[key] ?? key;

@@ -3,7 +3,7 @@
 import { byId, fill, h } from "./dom.js";
 import { clockTime } from "./format.js";
 import { Refused } from "./http.js";
-import { otherLanguage, speak, t } from "./language.js";
+import { knows, otherLanguage, speak, t } from "./language.js";
 
 speak({
   en: {
@@ -11,9 +11,6 @@ speak({
     stale: "Not live since {time}. What you see may be late; it goes on by itself.",
     unheard: "The server can't be reached. Check the connection and try again.",
     busy: "The server is busy. Try again in a moment.",
-    "core-unavailable": "Reserving and paying rest for a moment; nothing was done. Try again soon.",
-    "not-found": "There is no such page any more, or there never was.",
-    conflict: "Things have changed in the meantime. Look again.",
     unknown: "The server didn't answer in time; it isn't known whether it was done. Trying again is safe.",
     retry: "Try again",
   },
@@ -22,9 +19,6 @@ speak({
     stale: "Нет связи с {time}. Данные могут запаздывать; всё продолжится само.",
     unheard: "Сервер недоступен. Проверьте соединение и попробуйте ещё раз.",
     busy: "Сервер занят. Попробуйте чуть позже.",
-    "core-unavailable": "Бронирование и оплата временно недоступны; ничего не произошло. Попробуйте чуть позже.",
-    "not-found": "Такой страницы больше нет или никогда не было.",
-    conflict: "Пока вы смотрели, всё изменилось. Посмотрите ещё раз.",
     unknown: "Сервер не ответил вовремя; неизвестно, выполнено ли действие. Повторить безопасно.",
     retry: "Повторить",
   },
@@ -67,36 +61,43 @@ export function lagBanner() {
   };
 }
 
-/** What to tell a person of a call that was refused. */
+/** What to tell a person of a call that was refused. Any other error is a bug and stays
+ * one. */
 export function reason(refused) {
+  if (!(refused instanceof Refused)) {
+    throw refused;
+  }
   if (refused.status === 0) {
     return t("unheard");
   }
   if (refused.slug === "outcome-unknown") {
     return t("unknown");
   }
-  if (["core-unavailable", "not-found", "conflict"].includes(refused.slug)) {
-    return t(refused.slug);
+  // What a page has words of its own for.
+  const own = `problem-${refused.slug}`;
+  if (knows(own)) {
+    return t(own);
   }
   return refused.slug === "busy" || refused.status === 429 ? t("busy") : fields(refused);
 }
 
-/** A notice of a call that was refused, with a way to try again. Any other error is a bug
- * and stays one. */
-export function failure(error, again) {
-  if (!(error instanceof Refused)) {
-    throw error;
-  }
+/** A notice of a call that was refused, with a way to try again. */
+export function failure(refused, again) {
+  return mishap(reason(refused), again);
+}
+
+/** A notice of something that went wrong, with a way to try again. */
+export function mishap(text, again) {
   return h(
     "div",
     { class: "notice bad", role: "alert" },
-    h("p", {}, reason(error)),
+    h("p", {}, text),
     again && h("button", { type: "button", onclick: again }, t("retry")),
   );
 }
 
 function fields(refused) {
-  const errors = refused.problem?.errors ?? [];
+  const errors = refused.problem.errors ?? [];
   return errors.length > 0
     ? errors.map(({ field, reason: why }) => `${field}: ${why}`).join("\n")
     : refused.message;

@@ -167,8 +167,7 @@ export class Choice {
     if (!refused.leavesUnknown) {
       this.lose([...this.picked]);
     }
-    const known = { "tickets-taken": "best-unmet", "not-on-sale": "not-on-sale" }[refused.slug];
-    fill(this.#notice, h("p", { class: "notice bad" }, known ? t(known) : reason(refused)));
+    fill(this.#notice, h("p", { class: "notice bad" }, reason(refused)));
     this.#draw();
   }
 

@@ -2,9 +2,8 @@
 // browser's back, reload and new tab do what they always do.
 
 import { byId, fill, h } from "../shared/dom.js";
-import { Refused } from "../shared/http.js";
 import { t } from "../shared/language.js";
-import { failure, frame } from "../shared/page.js";
+import { frame, mishap } from "../shared/page.js";
 import "./words.js";
 
 const address = new URLSearchParams(location.search);
@@ -14,8 +13,8 @@ try {
   const { show } = await page();
   await show(byId("main"), address);
 } catch (error) {
-  // A part of the page didn't come.
-  fill(byId("main"), failure(new Refused(0, {}), () => location.reload()));
+  // A part of the page didn't come, or is broken.
+  fill(byId("main"), mishap(t("incomplete"), () => location.reload()));
   throw error;
 }
 

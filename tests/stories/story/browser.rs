@@ -236,8 +236,8 @@ impl Browser {
     /// Fails on what axe-core finds wrong with the page; passes over it without axe-core.
     pub(crate) async fn is_accessible(&self) {
         let Some(axe) = axe() else { return };
-        let run = "const done = arguments[arguments.length - 1]; axe.run().then(({violations}) => \
-            done(violations.map(({id, nodes}) => id + ': ' + nodes.map(({html}) => html).join(' '))));";
+        let run = "const done = arguments[arguments.length - 1]; axe.run().then(({violations, passes}) => \
+            done(passes.length === 0 ? ['nothing was looked at'] : violations.map(({id, nodes}) => id + ': ' + nodes.map(({html}) => html).join(' '))));";
         let script = format!("{axe};{run}");
         let found = self.client.execute_async(&script, Vec::new()).await;
         let url = self.client.current_url().await.expect("an address");
@@ -255,6 +255,7 @@ impl Browser {
         }
         let home = self.home.to_string();
         let live = home.replacen("http", "ws", 1);
+        let mut own_ones = 0;
         for entry in self.log("performance").await {
             let event = entry["message"].as_str().unwrap_or("null");
             let event: Value = serde_json::from_str(event).expect("an event");
@@ -270,7 +271,9 @@ impl Browser {
                 .iter()
                 .any(|own| asked.starts_with(own));
             assert!(is_own, "it asks {asked}");
+            own_ones += usize::from(asked.starts_with(&home));
         }
+        assert!(own_ones > 0, "nothing was looked at");
     }
 
     /// Ends it, whatever it is doing.

@@ -23,7 +23,7 @@ mod watcher;
 use std::time::{Duration, Instant};
 
 pub(crate) use administrator::Administrator;
-pub(crate) use browser::{ALONE, Browser, PHONE};
+pub(crate) use browser::{ALONE, Browser, DESKTOP, PHONE};
 pub(crate) use buyer::Buyer;
 pub(crate) use client::Client;
 pub(crate) use event::{about, bowl, hall, race_track, rows_of_twenty, ticket, tier};
