@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use parterre_domain::hex;
 use sha2::{Digest, Sha256};
 
 use crate::run::Ended;
@@ -14,14 +15,14 @@ pub(crate) fn fresh() -> Result<String, Ended> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)
         .map_err(|error| Ended::cannot(format!("no random bytes: {error}")))?;
-    Ok(to_hex(&bytes))
+    Ok(hex(&bytes))
 }
 
 /// A name for one request: 16 random bytes as hexadecimal digits.
 pub(crate) fn request_id() -> String {
     let mut bytes = [0; 16];
     match getrandom::fill(&mut bytes) {
-        Ok(()) => to_hex(&bytes),
+        Ok(()) => hex(&bytes),
         Err(_) => "none".to_owned(),
     }
 }
@@ -63,11 +64,6 @@ pub(crate) fn signing_keys(path: &Path, make: bool) -> Result<Vec<[u8; 32]>, End
 /// The digest of a token that a core is told.
 pub(crate) fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
-}
-
-/// Bytes as hexadecimal digits.
-pub(crate) fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// 32 bytes from 64 hexadecimal digits.

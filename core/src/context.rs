@@ -1,5 +1,6 @@
 //! What every part of a core shares.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
@@ -14,11 +15,14 @@ use crate::passes::Passes;
 use crate::payment::Payments;
 use crate::store::any::AnyStore;
 
-/// A core's parts. Cheap to clone.
+/// A handle to a core's parts. Each request clones some, so a clone costs one count.
 #[derive(Clone)]
+pub struct Context(Arc<Parts>);
+
+/// A core's parts.
 #[expect(missing_docs, reason = "each field's type says what it is")]
-pub struct Context {
-    pub config: Arc<Config>,
+pub struct Parts {
+    pub config: Config,
     pub store: AnyStore,
     pub lanes: Lanes,
     pub layouts: Layouts,
@@ -29,4 +33,18 @@ pub struct Context {
     pub feed: Feed,
     /// A place for each upload that may be under way.
     pub uploads: Arc<Semaphore>,
+}
+
+impl From<Parts> for Context {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for Context {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }

@@ -49,7 +49,7 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::{Config, Payments as PaymentsConfig};
-use crate::context::Context;
+use crate::context::{Context, Parts};
 use crate::feed::Feed;
 use crate::http::Server;
 use crate::lane::{Lanes, Running};
@@ -119,8 +119,7 @@ pub async fn build_with_clock(config: Config, clock: Clock) -> Result<Core, Star
     );
     let passes = Passes::new(&config.signing_keys)?;
     let feed = Feed::open(&store, passes.public()).await?;
-    let config = Arc::new(config);
-    let context = Context {
+    let context = Context::from(Parts {
         config,
         store,
         lanes,
@@ -131,7 +130,7 @@ pub async fn build_with_clock(config: Config, clock: Clock) -> Result<Core, Star
         passes,
         feed,
         uploads: Arc::new(Semaphore::new(limits::UPLOADS_AT_ONCE)),
-    };
+    });
     Ok(Core {
         context,
         server,

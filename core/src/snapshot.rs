@@ -6,7 +6,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use parterre_domain::state::{TicketRecord, counter};
 use parterre_domain::wire::feed::{CatalogEntry, CatalogPage, EventSnapshot, LayoutPage};
 use parterre_domain::{
-    Counts, CountsChange, EventId, EventRecord, ReservationRecord, Rev, TicketState, keys, limits,
+    Counts, CountsChange, EventId, EventRecord, ReservationRecord, Rev, TicketState, hex, keys,
+    limits,
 };
 
 use crate::layouts::{event_in, read};
@@ -27,7 +28,7 @@ pub async fn catalog(store: &AnyStore, after: Option<&str>) -> Result<CatalogPag
     }
     let rows = snapshot.range(&range, limits::CATALOG_PAGE).await?;
     let full = rows.len() == limits::CATALOG_PAGE;
-    let next = rows.last().filter(|_| full).map(|(key, _)| to_hex(key));
+    let next = rows.last().filter(|_| full).map(|(key, _)| hex(key));
     let dated: Vec<EventId> = rows
         .iter()
         .filter_map(|(key, _)| keys::dated_event_of(key))
@@ -176,11 +177,6 @@ async fn rev_at(snapshot: &AnySnapshot, key: &keys::Key) -> Result<Option<Rev>, 
     let bytes = snapshot.get(key).await?;
     let bytes = bytes.and_then(|value| value.try_into().ok());
     Ok(bytes.map(Rev::from_bytes))
-}
-
-/// A key as a cursor.
-pub(crate) fn to_hex(key: &[u8]) -> String {
-    key.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The key that a cursor names; none for a text that is no cursor.

@@ -58,7 +58,8 @@ macro_rules! ulid_id {
             fn from_str(text: &str) -> Result<Self, BadId> {
                 let id = ulid::Ulid::from_string(text).map_err(|_| BadId)?;
                 // One id has one spelling: otherwise two URLs would name one event.
-                if id.to_string() == text { Ok(Self(id.0)) } else { Err(BadId) }
+                let mut own = [0; ulid::ULID_LEN];
+                if id.array_to_str(&mut own) == text { Ok(Self(id.0)) } else { Err(BadId) }
             }
         }
 

@@ -258,6 +258,10 @@ pub const LIVE_MESSAGE_BYTES: usize = 4 << 10; // README
 pub const RENDER_INLINE_BYTES: usize = 16 << 10;
 /// Bodies above this many bytes are compressed for clients that take it.
 pub const COMPRESSED_BYTES: usize = 1 << 10;
+/// Cells that a shard finds without the cache.
+pub const HANDLES_PER_SHARD: usize = 1 << 10;
+/// For how long it does.
+pub const HANDLE_AGE: Duration = Duration::from_secs(1);
 /// How old a rendered list may be.
 pub const LIST_AGE: Duration = Duration::from_secs(1);
 /// Events or tickets that may be looked through on a shard; more are off the shards.
@@ -294,6 +298,8 @@ pub const HEAD_PATIENCE: Duration = Duration::from_secs(10); // README
 pub const UNREAD_PATIENCE: Duration = Duration::from_secs(30); // README
 /// Bytes that a client must take at least for a connection to get on.
 pub const PROGRESS_BYTES: u64 = 1 << 10; // README
+/// Head and body of an answer up to so many bytes are written as one buffer.
+pub const GATHERED_BYTES: usize = 4 << 10;
 /// Bytes that the kernel takes from a listener ahead of what it sends.
 pub const UNSENT_BYTES: u32 = 64 << 10;
 /// Bytes of a refused request that are read and forgotten, so that its client sees why.

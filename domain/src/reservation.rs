@@ -234,7 +234,7 @@ impl Token {
 
     /// The text that the buyer gets.
     pub fn to_text(self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::hex(&self.0)
     }
 }
 

@@ -67,9 +67,7 @@ impl Rev {
 
 impl fmt::Display for Rev {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.to_bytes()
-            .iter()
-            .try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&crate::hex(&self.to_bytes()))
     }
 }
 

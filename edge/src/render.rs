@@ -190,6 +190,12 @@ impl Renderer {
 }
 
 impl Cell {
+    /// The body of the event as it now is, if it lies ready.
+    pub(crate) fn ready(&self, key: BodyKey) -> Option<Arc<Body>> {
+        let ready = self.bodies.page(key).ready(key.representation.encoding)?;
+        is_current(key, &ready, self.rev()).then_some(ready)
+    }
+
     /// A body of the event as it now is, or as it was a moment ago while the present one
     /// is being rendered.
     pub(crate) async fn body(self: &Arc<Self>, key: BodyKey, renderer: &Renderer) -> Arc<Body> {
@@ -197,7 +203,7 @@ impl Cell {
         let view = self.view();
         let ready = page.ready(key.representation.encoding);
         if let Some(body) = &ready
-            && is_current(key, body, &view)
+            && is_current(key, body, view.rev)
         {
             return Arc::clone(body);
         }
@@ -222,7 +228,7 @@ impl Cell {
         loop {
             let turn = Arc::clone(&page.turn).lock_owned().await;
             if let Some(body) = page.ready(key.representation.encoding)
-                && (is_current(key, &body, &self.view()) || body.is_young(Instant::now()))
+                && (is_current(key, &body, self.rev()) || body.is_young(Instant::now()))
             {
                 return body;
             }
@@ -254,7 +260,7 @@ impl Cell {
         let view = self.view();
         let present = |encoding| {
             let ready = page.ready(encoding);
-            ready.filter(|body| is_current(key, body, &view))
+            ready.filter(|body| is_current(key, body, view.rev))
         };
         let encoding = key.representation.encoding;
         if let Some(body) = present(encoding) {
@@ -280,11 +286,11 @@ impl Page {
     }
 }
 
-fn is_current(key: BodyKey, body: &Body, view: &View) -> bool {
+fn is_current(key: BodyKey, body: &Body, rev: Rev) -> bool {
     match key.kind {
         // It never changes.
         Kind::Layout => true,
-        Kind::Detail | Kind::Availability => body.rev == view.rev,
+        Kind::Detail | Kind::Availability => body.rev == rev,
     }
 }
 

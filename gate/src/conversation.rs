@@ -156,6 +156,8 @@ where
     let mut is_stopping = false;
     loop {
         tokio::select! {
+            // In this order: it costs nothing to choose, and no branch keeps others out.
+            biased;
             ended = connection.as_mut() => return ended.map_err(|error| error.to_string()),
             () = &mut stop, if !is_stopping => {
                 is_stopping = true;
@@ -182,6 +184,8 @@ where
     let mut is_stopping = false;
     loop {
         tokio::select! {
+            // In this order: it costs nothing to choose, and no branch keeps others out.
+            biased;
             ended = connection.as_mut() => return ended.map_err(|error| error.to_string()),
             () = &mut stop, if !is_stopping => {
                 is_stopping = true;

@@ -4,6 +4,7 @@
 //! What hyper can't read it refuses with a bare status. The contract says that every
 //! error is a problem with a `Request-Id`, so such an answer is replaced on its way out.
 
+use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,6 +28,12 @@ pub struct Guarded {
     owed: Option<Bytes>,
     is_shut: bool,
     lingered: usize,
+}
+
+thread_local! {
+    /// Short parts of an answer as one: the kernel takes one buffer for less than several,
+    /// and the difference is more than the copy costs.
+    static GATHERED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Guarded {
@@ -128,10 +135,22 @@ impl AsyncWrite for Guarded {
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let first = parts.first().map_or(&[][..], |part| part);
+        let length = parts.iter().map(|part| part.len()).sum();
         if let Some(replaced) = self.replace(cx, first) {
-            return replaced.map_ok(|()| parts.iter().map(|part| part.len()).sum());
+            return replaced.map_ok(|()| length);
         }
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
+        let stream = Pin::new(&mut self.stream);
+        let written = if length <= limits::GATHERED_BYTES {
+            GATHERED.with_borrow_mut(|gathered| {
+                gathered.clear();
+                for part in parts {
+                    gathered.extend_from_slice(part);
+                }
+                stream.poll_write(cx, gathered)
+            })
+        } else {
+            stream.poll_write_vectored(cx, parts)
+        };
         self.count(written)
     }
 

@@ -16,7 +16,7 @@ const SAID_EVERY: Duration = Duration::from_secs(2);
 
 pub(super) fn token(args: &Token) -> Result<(), Ended> {
     let token = secrets::fresh()?;
-    let hash = secrets::to_hex(&secrets::hash(&token));
+    let hash = parterre_domain::hex(&secrets::hash(&token));
     println!("token, shown only now: {token}");
     println!(
         "for a core:            --admin-token-hash {}:{hash}",

@@ -11,7 +11,7 @@ use parterre_domain::wire::api::{
 };
 use parterre_domain::{
     EventId, EventRecord, Refusal, ReservationId, ReservationRecord, ReservationState, Rev,
-    TicketState, keys, limits,
+    TicketState, hex, keys, limits,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ use super::answer::{Failed, Params, Part, Reply, id, json};
 use crate::context::Context;
 use crate::layouts::{decode, event_in, read};
 use crate::planning::states_in;
-use crate::snapshot::{counts, event_rev, from_hex, states_of, to_hex};
+use crate::snapshot::{counts, event_rev, from_hex, states_of};
 use crate::store::any::AnySnapshot;
 use crate::store::{Failure, Snapshot, Store};
 
@@ -136,7 +136,7 @@ async fn summary(
 /// The cursor behind the row at which a page ends; none when there is surely no more.
 fn next(rows: &[(keys::Key, Vec<u8>)], at: usize) -> Option<String> {
     let more = at + 1 < rows.len() || rows.len() == limits::ROWS_PER_PAGE;
-    rows.get(at).filter(|_| more).map(|(key, _)| to_hex(key))
+    rows.get(at).filter(|_| more).map(|(key, _)| hex(key))
 }
 
 /// An event as administrators see it.

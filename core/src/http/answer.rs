@@ -311,7 +311,7 @@ pub(super) async fn cluster_only(
 
 /// Random bytes as a header.
 pub(super) fn hex_header(bytes: [u8; 16]) -> HeaderValue {
-    let text = crate::snapshot::to_hex(&bytes);
+    let text = parterre_domain::hex(&bytes);
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("none"))
 }
 

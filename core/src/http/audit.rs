@@ -4,14 +4,13 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
-use parterre_domain::keys;
 use parterre_domain::wire::admin::AuditList;
+use parterre_domain::{hex, keys};
 
 use super::admin_lists::Page;
 use super::answer::{Params, Reply, json};
 use crate::context::Context;
 use crate::layouts::decode;
-use crate::snapshot::to_hex;
 use crate::store::{Failure, Snapshot, Store};
 
 pub(super) fn routes() -> Router<Context> {
@@ -28,7 +27,7 @@ async fn entries(State(context): State<Context>, Params(page): Params<Page>) -> 
     let entries = rows.iter().map(|(key, value)| decode(key, value));
     let list = AuditList {
         entries: entries.collect::<Result<_, Failure>>()?,
-        next_cursor: rows.last().filter(|_| more).map(|(key, _)| to_hex(key)),
+        next_cursor: rows.last().filter(|_| more).map(|(key, _)| hex(key)),
     };
     json(StatusCode::OK, &list, None)
 }

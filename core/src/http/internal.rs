@@ -39,12 +39,8 @@ async fn follow(State(context): State<Context>, mut request: Request) -> Reply {
         place.ok_or_else(|| Slug::Busy.problem("this core feeds as many edges as it can"))?;
     let upgrade = hyper::upgrade::on(&mut request);
     // Not the whole context: a feed must not keep the lanes from ending.
-    let Context {
-        feed,
-        store,
-        metrics,
-        ..
-    } = context;
+    let feed = context.feed.clone();
+    let (store, metrics) = (context.store.clone(), context.metrics.clone());
     tokio::spawn(async move {
         match upgrade.await {
             Ok(upgraded) => {

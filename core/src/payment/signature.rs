@@ -40,8 +40,7 @@ pub(crate) fn sign(key: &Key, body: &[u8], at: Timestamp) -> String {
     let digest = mac(key, &[format!("{seconds}.").as_bytes(), body])
         .finalize()
         .into_bytes();
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("t={seconds},v1={hex}")
+    format!("t={seconds},v1={}", parterre_domain::hex(&digest))
 }
 
 /// Whether a header's value signs a body, by the clock `now`.

@@ -12,20 +12,22 @@ mod site;
 
 use std::cell::Cell;
 use std::convert::Infallible;
+use std::future::ready;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{Method, Request, Response, StatusCode};
+use futures_util::future::Either;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 use hyper::rt::Executor;
 use hyper::service::service_fn;
 use parterre_gate::admission::{Admission, Caller};
 use parterre_gate::conversation::{self, Arrival};
 use parterre_gate::head;
-use parterre_gate::progress::{Progress, Watch};
+use parterre_gate::progress::{Answering, Progress, Watch};
 use parterre_gate::tls::Tls;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot, watch};
@@ -51,6 +53,13 @@ pub(crate) trait Site: 'static {
 
     /// The shard's live part.
     fn live(&self) -> &Rc<Live<Self::World>>;
+    /// Answers a request that came at `began` without waiting, if it can; else leaves it
+    /// as it is.
+    fn at_once(
+        &self,
+        request: &mut Request<Incoming>,
+        began: Instant,
+    ) -> Option<Response<Self::Body>>;
     /// Answers a request.
     fn respond(
         &self,
@@ -245,10 +254,7 @@ impl<S: Site> Shard<S> {
     /// Serves a connection's requests, and no more of them once told to stop.
     async fn serve(self: &Rc<Self>, arrival: Arrival, peer: SocketAddr, progress: Arc<Progress>) {
         let of_service = Arc::clone(&progress);
-        let service = service_fn(move |request| {
-            let (shard, progress) = (Rc::clone(self), Arc::clone(&of_service));
-            async move { Ok::<_, Infallible>(shard.answer(request, peer, &progress).await) }
-        });
+        let service = service_fn(move |request| Rc::clone(self).take(request, peer, &of_service));
         let mut stop = self.stop.clone();
         let stop = async move {
             // An error means that nobody is left who could say stop.
@@ -260,35 +266,67 @@ impl<S: Site> Shard<S> {
         }
     }
 
-    async fn answer(
-        &self,
-        request: Request<Incoming>,
+    /// Answers a request: at once if its answer lies ready, which most do, else by a future
+    /// of its own.
+    fn take(
+        self: Rc<Self>,
+        mut request: Request<Incoming>,
         peer: SocketAddr,
         progress: &Arc<Progress>,
-    ) -> Response<S::Body> {
+    ) -> impl Future<Output = Result<Response<S::Body>, Infallible>> + use<S> {
         let answering = progress.answering();
         let began = Instant::now();
         let admission = self.site.admission();
         let caller = admission.author(peer.ip(), request.headers());
+        let allowed = self.site.cors().allowed(request.headers());
+        let admitted = admission.count(caller, began);
+        if admitted.is_ok()
+            && let Some(response) = self.site.at_once(&mut request, began)
+        {
+            let response = self.finish(response, allowed, &answering);
+            return Either::Left(ready(Ok(response)));
+        }
+        Either::Right(Box::pin(async move {
+            let response = match admitted {
+                Err(too_much) => {
+                    let response = self.slow_down(too_much.seconds());
+                    self.counted(request.uri().path(), began, response)
+                }
+                Ok(()) => self.answer(request, peer, caller, began).await,
+            };
+            Ok(self.finish(response, allowed, &answering))
+        }))
+    }
+
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        caller: Caller,
+        began: Instant,
+    ) -> Response<S::Body> {
         let cors = self.site.cors();
-        let allowed = cors.allowed(request.headers());
-        let mut response = match admission.count(caller, began) {
-            Err(too_much) => {
-                let response = self.slow_down(too_much.seconds());
-                self.counted(request.uri().path(), began, response)
-            }
-            Ok(()) if cors.is_preflight(request.method(), request.headers()) => {
-                let mut response = self.site.bare(StatusCode::NO_CONTENT);
-                cors.mark_preflight(allowed.as_ref(), response.headers_mut());
-                self.counted(request.uri().path(), began, response)
-            }
-            Ok(()) if request.uri().path() == LIVE_PATH && request.method() == Method::GET => {
-                let response = self.upgrade(request, caller);
-                self.counted(LIVE_PATH, began, response)
-            }
-            Ok(()) => self.site.respond(request, peer).await,
-        };
-        cors.mark(allowed, response.headers_mut());
+        if cors.is_preflight(request.method(), request.headers()) {
+            let allowed = cors.allowed(request.headers());
+            let mut response = self.site.bare(StatusCode::NO_CONTENT);
+            cors.mark_preflight(allowed.as_ref(), response.headers_mut());
+            self.counted(request.uri().path(), began, response)
+        } else if request.uri().path() == LIVE_PATH && request.method() == Method::GET {
+            let response = self.upgrade(request, caller);
+            self.counted(LIVE_PATH, began, response)
+        } else {
+            self.site.respond(request, peer).await
+        }
+    }
+
+    /// What every answer is marked with, and what its connection is told of it.
+    fn finish(
+        &self,
+        mut response: Response<S::Body>,
+        allowed: Option<HeaderValue>,
+        answering: &Answering,
+    ) -> Response<S::Body> {
+        self.site.cors().mark(allowed, response.headers_mut());
         if response.status().as_u16() >= 400 {
             answering.refused();
         }

@@ -25,7 +25,7 @@ use crate::context::Edge;
 use crate::cores::CoreUnavailable;
 use crate::cors::Cors;
 use crate::http::route::Route;
-use crate::http::{Body, Opens, bare, refuse, respond};
+use crate::http::{Body, Opens, Ready, bare, refuse, respond};
 use crate::live::{EventStream, Live, Pace, Snapshot, Source, Surroundings, World};
 use crate::metrics::{LiveMetrics, RouteLabel};
 use crate::signals::ShardSignals;
@@ -54,6 +54,7 @@ pub async fn serve(
 
 struct EdgeSite {
     edge: Arc<Edge>,
+    ready: Ready,
     live: Rc<Live<EdgeWorld>>,
 }
 
@@ -64,7 +65,8 @@ impl EdgeSite {
             edge: Arc::clone(&edge),
         };
         let live = Live::new(world, Pace::default(), metrics);
-        Self { edge, live }
+        let ready = Ready::new(Arc::clone(&edge));
+        Self { edge, ready, live }
     }
 
     /// Gives an answer the body that its client listens to.
@@ -87,6 +89,17 @@ impl Site for EdgeSite {
 
     fn live(&self) -> &Rc<Live<EdgeWorld>> {
         &self.live
+    }
+
+    fn at_once(
+        &self,
+        request: &mut Request<Incoming>,
+        began: Instant,
+    ) -> Option<Response<Self::Body>> {
+        let (label, response) = self.ready.answer(request, began)?;
+        let (status, took) = (response.status(), began.elapsed());
+        self.edge.metrics.answered(label, status, took);
+        Some(response.map(Either::Left))
     }
 
     async fn respond(&self, request: Request<Incoming>, _: SocketAddr) -> Response<Self::Body> {

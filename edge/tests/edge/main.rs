@@ -8,6 +8,7 @@ mod feeding;
 mod forwarding;
 mod guarding;
 mod holding;
+mod hurrying;
 mod reading;
 mod representing;
 mod serving;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
@@ -78,6 +78,10 @@ impl Site for FedSite {
 
     fn live(&self) -> &Rc<Live<FedSurroundings>> {
         &self.0
+    }
+
+    fn at_once(&self, _: &mut Request<Incoming>, _: Instant) -> Option<Response<Full<Bytes>>> {
+        None
     }
 
     async fn respond(&self, request: Request<Incoming>, _: SocketAddr) -> Response<Full<Bytes>> {
