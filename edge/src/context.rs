@@ -12,7 +12,6 @@ use crate::catalog::Catalog;
 use crate::cells::{Cells, Sources};
 use crate::config::Config;
 use crate::cores::Cores;
-use crate::forward::Forwarder;
 use crate::freshness::Freshness;
 use crate::http::{Lists, Still};
 use crate::metrics::Metrics;
@@ -37,8 +36,6 @@ pub struct Edge {
     pub signals: Signals,
     /// The cores.
     pub cores: Arc<Cores>,
-    /// What cores answer.
-    pub forwarder: Forwarder,
     /// Who may come in.
     pub admission: Admission,
     /// What is counted.
@@ -82,7 +79,6 @@ impl Edge {
         };
         Ok(Arc::new(Self {
             cells: Cells::new(config.cache_bytes, sources),
-            forwarder: Forwarder::new(Arc::clone(&cores), Arc::clone(&metrics)),
             neighbours: Neighbours::new(Instant::now()),
             lists: Lists::new(config.cache_bytes / 16),
             renderer: Renderer::new(background.clone(), Arc::clone(&metrics)),

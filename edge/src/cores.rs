@@ -1,7 +1,7 @@
 //! The cores as an edge reaches them: a pool of connections, an order to try them in, and
 //! a bound on every call.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use parterre_domain::wire::feed::{SECRET_HEADER, checksum};
 /// The cores, in the order of the configuration.
 #[derive(Debug)]
 pub struct Cores {
-    cores: Vec<Core>,
+    cores: Arc<[Core]>,
     client: Client<Dialer, Full<Bytes>>,
     secret: HeaderValue,
     pub(crate) dialer: Dialer,
@@ -63,7 +63,7 @@ impl Cores {
     ///
     /// When one is no `http://` or `https://` origin, or there is none.
     pub fn new(origins: &[String], secret: &str, dialer: Dialer) -> Result<Self, BadOrigin> {
-        let cores: Vec<Core> = origins
+        let cores: Arc<[Core]> = origins
             .iter()
             .map(|origin| Core::new(origin))
             .collect::<Result<_, _>>()?;
@@ -73,17 +73,23 @@ impl Cores {
         let mut secret =
             HeaderValue::try_from(secret).map_err(|_| BadOrigin("a secret of text".to_owned()))?;
         secret.set_sensitive(true);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(limits::KEEP_ALIVE_TO_CORE)
-            .pool_max_idle_per_host(limits::CORE_CALLS)
-            .build(dialer.clone());
         Ok(Self {
             cores,
-            client,
+            client: client(&dialer),
             secret,
             dialer,
         })
+    }
+
+    /// The same cores over connections of the caller's own. A connection runs on the thread
+    /// that made it: a shard that has its own never waits for another thread.
+    pub(crate) fn apart(&self) -> Self {
+        Self {
+            cores: Arc::clone(&self.cores),
+            client: client(&self.dialer),
+            secret: self.secret.clone(),
+            dialer: self.dialer.clone(),
+        }
     }
 
     /// The core that the feed comes from at the `attempt`-th try.
@@ -214,6 +220,14 @@ impl Cores {
             }
         }
     }
+}
+
+fn client(dialer: &Dialer) -> Client<Dialer, Full<Bytes>> {
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(limits::KEEP_ALIVE_TO_CORE)
+        .pool_max_idle_per_host(limits::CORE_CALLS)
+        .build(dialer.clone())
 }
 
 impl Core {

@@ -31,10 +31,10 @@ use crate::cores::{Cores, Silence, strip_hop_by_hop};
 use crate::http::{Body, REQUEST_ID};
 use crate::metrics::{ForwardOutcome, Metrics};
 
-/// Hands calls on to cores.
+/// Hands a shard's calls on to cores.
 #[derive(Debug)]
 pub struct Forwarder {
-    cores: Arc<Cores>,
+    cores: Cores,
     metrics: Arc<Metrics>,
 }
 
@@ -43,8 +43,12 @@ const RESERVATION: HeaderName = HeaderName::from_static(RESERVATION_HEADER);
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 impl Forwarder {
-    pub(crate) fn new(cores: Arc<Cores>, metrics: Arc<Metrics>) -> Self {
-        Self { cores, metrics }
+    /// A shard's forwarder, over connections of its own.
+    pub(crate) fn new(edge: &Edge) -> Self {
+        Self {
+            cores: edge.cores.apart(),
+            metrics: Arc::clone(&edge.metrics),
+        }
     }
 
     /// A new reservation of an event: refused here if a wanted ticket is known to be

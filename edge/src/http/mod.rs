@@ -29,6 +29,7 @@ use parterre_domain::{EventId, Problem, Slug};
 use crate::cell::Cell;
 use crate::context::Edge;
 use crate::cores::CoreUnavailable;
+use crate::forward::Forwarder;
 use crate::metrics::RouteLabel;
 use crate::render::{BodyKey, Kind, Representation};
 pub(crate) use answer::REQUEST_ID;
@@ -45,6 +46,7 @@ pub type Body = Full<Bytes>;
 /// Answers a request that came at `began`; says under which name to count it.
 pub async fn respond(
     edge: &Arc<Edge>,
+    forwarder: &Forwarder,
     request: Request<Incoming>,
     began: Instant,
 ) -> (RouteLabel, Response<Body>) {
@@ -52,7 +54,7 @@ pub async fn respond(
     let (parts, body) = request.into_parts();
     let route = Route::of(parts.uri.path());
     let span = span(route, &parts.method, &id);
-    let answering = dispatch(edge, route, parts, body, &id, began);
+    let answering = dispatch(edge, forwarder, route, parts, body, &id, began);
     let mut response = answering.instrument(span).await;
     response.headers_mut().insert(REQUEST_ID, id);
     (route.map_or(RouteLabel::Unknown, Route::label), response)
@@ -97,6 +99,7 @@ fn request_id() -> HeaderValue {
 
 async fn dispatch(
     edge: &Arc<Edge>,
+    forwarder: &Forwarder,
     route: Option<Route>,
     parts: Parts,
     body: Incoming,
@@ -141,7 +144,7 @@ async fn dispatch(
         | Route::Webhook
         | Route::SandboxPage
         | Route::SandboxButton => {
-            let forwarded = forward(edge, route, parts, body, id).await;
+            let forwarded = forward(edge, forwarder, route, parts, body, id).await;
             forwarded.unwrap_or_else(|problem| answer::problem(&problem))
         }
     }
@@ -157,6 +160,7 @@ fn document(edge: &Edge, headers: HeaderMap) -> Response<Body> {
 /// What a core answers. What a provider puts into a query is between it and the core.
 async fn forward(
     edge: &Edge,
+    forwarder: &Forwarder,
     route: Route,
     parts: Parts,
     body: Incoming,
@@ -165,13 +169,13 @@ async fn forward(
     match route {
         Route::Reserve(event) => {
             query::none(parts.uri.query())?;
-            edge.forwarder.reserve(edge, event, parts, body, id).await
+            forwarder.reserve(edge, event, parts, body, id).await
         }
         Route::Reservation(_) | Route::Checkout(_) => {
             query::none(parts.uri.query())?;
-            edge.forwarder.forward(parts, body, id).await
+            forwarder.forward(parts, body, id).await
         }
-        _ => edge.forwarder.forward(parts, body, id).await,
+        _ => forwarder.forward(parts, body, id).await,
     }
 }
 

@@ -24,6 +24,7 @@ use crate::clock;
 use crate::context::Edge;
 use crate::cores::CoreUnavailable;
 use crate::cors::Cors;
+use crate::forward::Forwarder;
 use crate::http::route::Route;
 use crate::http::{Body, Opens, Ready, bare, refuse, respond};
 use crate::live::{EventStream, Live, Pace, Snapshot, Source, Surroundings, World};
@@ -55,6 +56,7 @@ pub async fn serve(
 struct EdgeSite {
     edge: Arc<Edge>,
     ready: Ready,
+    forwarder: Forwarder,
     live: Rc<Live<EdgeWorld>>,
 }
 
@@ -65,8 +67,12 @@ impl EdgeSite {
             edge: Arc::clone(&edge),
         };
         let live = Live::new(world, Pace::default(), metrics);
-        let ready = Ready::new(Arc::clone(&edge));
-        Self { edge, ready, live }
+        Self {
+            ready: Ready::new(Arc::clone(&edge)),
+            forwarder: Forwarder::new(&edge),
+            edge,
+            live,
+        }
     }
 
     /// Gives an answer the body that its client listens to.
@@ -104,7 +110,7 @@ impl Site for EdgeSite {
 
     async fn respond(&self, request: Request<Incoming>, _: SocketAddr) -> Response<Self::Body> {
         let began = Instant::now();
-        let (label, mut response) = respond(&self.edge, request, began).await;
+        let (label, mut response) = respond(&self.edge, &self.forwarder, request, began).await;
         let response = match response.extensions_mut().remove::<Opens>() {
             None => response.map(Either::Left),
             Some(opens) => self.stream(response, opens),
