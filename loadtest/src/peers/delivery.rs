@@ -190,8 +190,10 @@ async fn changes(
     }
     let reached = deliveries / last.iter().sum::<f64>() * 1e3;
     to.note("screens reached a second", reached);
-    let accepted = accepted.iter().sum::<f64>() / float(accepted.len());
-    to.note("from a change until it is accepted, ms", accepted);
+    if hot.accepts_what_it_keeps() {
+        let accepted = accepted.iter().sum::<f64>() / float(accepted.len());
+        to.note("from a change until its buyer has 201, ms", accepted);
+    }
     Ok(())
 }
 

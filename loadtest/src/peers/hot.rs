@@ -129,6 +129,14 @@ impl Hot {
         }
     }
 
+    /// Whether it accepts a change once it is durable; others do once it is sent.
+    pub(super) fn accepts_what_it_keeps(&self) -> bool {
+        match &self.server {
+            Server::Parterre { .. } => true,
+            Server::Nchan { .. } | Server::Floor { .. } => false,
+        }
+    }
+
     /// Makes a change, and returns when the server has accepted it.
     ///
     /// # Errors

@@ -151,12 +151,13 @@ fn machine(stage: &Stage) -> String {
     let model = models.clone().next().and_then(|line| line.split_once(": "));
     let (cores, model) = (models.count(), model.map_or("?", |(_, model)| model));
     let kernel = read("/proc/sys/kernel/osrelease");
-    let asked = Command::new("stat")
-        .args(["-f", "-c", "%T"])
+    let asked = Command::new("df")
+        .arg("--output=fstype")
         .arg(stage.root())
         .output();
-    let files = asked.map(|asked| String::from_utf8_lossy(&asked.stdout).trim().to_owned());
-    let files = files.unwrap_or_default();
+    let said = asked.map(|asked| String::from_utf8_lossy(&asked.stdout).into_owned());
+    let said = said.unwrap_or_default();
+    let files = said.lines().last().unwrap_or("?");
     let kernel = kernel.trim();
     format!("{cores} cores of {model}, Linux {kernel}, state on {files}")
 }
