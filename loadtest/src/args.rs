@@ -1,11 +1,12 @@
 //! The command line of `parterre loadtest`, and what runs behind it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
-use crate::figures::process::Apart;
+use crate::process::Apart;
 use crate::wire::Origin;
 use crate::{SlowConfig, SmokeConfig, smoke};
 
@@ -22,8 +23,11 @@ pub struct LoadtestArgs {
 pub enum Test {
     /// Browse, watch and buy for a while, then audit everything that was told
     Smoke(SmokeArgs),
-    /// Measure reads, reservations, live updates and memory of a running server
-    Figures(FiguresArgs),
+    /// Measure Parterre beside nginx, varnish, nchan and PostgreSQL; starts all of them
+    Peers(PeersArgs),
+    /// The bare loop that deliveries are compared with
+    #[command(hide = true)]
+    Floor(FloorArgs),
     /// See what thousands of slow clients cost a running server and everybody else
     Slow(SlowArgs),
 }
@@ -63,33 +67,51 @@ pub struct SmokeArgs {
     pub ledger: Option<PathBuf>,
 }
 
-/// `parterre loadtest figures`
+/// `parterre loadtest peers`
 #[derive(Clone, Debug, Args)]
-pub struct FiguresArgs {
-    /// Where an edge listens
-    #[arg(long, default_value = "http://127.0.0.1:8080")]
-    pub edge: Origin,
-    /// Where the core listens
-    #[arg(long, default_value = "http://127.0.0.1:8081")]
-    pub core: Origin,
-    /// The file that holds an admin token
-    #[arg(long, default_value = "data/admin-token")]
-    pub token_file: PathBuf,
-    /// The process that serves them, whose CPU time and memory are read
-    #[arg(long)]
-    pub pid: u32,
-    /// How long each measurement lasts
+pub struct PeersArgs {
+    /// How long one measurement lasts
     #[arg(long, default_value_t = 10)]
     pub seconds: u64,
-    /// How many watch while changes are timed
-    #[arg(long, default_value_t = 1_000)]
+    /// How often each is measured, by turns
+    #[arg(long, default_value_t = 3)]
+    pub rounds: usize,
+    /// How many watch one event
+    #[arg(long, default_value_t = 10_000)]
     pub watchers: usize,
-    /// How many idle WebSockets are weighed
-    #[arg(long, default_value_t = 2_000)]
-    pub idle: usize,
-    /// How many reserve at once
-    #[arg(long, default_value_t = 64)]
-    pub buyers: usize,
+    /// Measure this alone; repeat it for more
+    #[arg(long, value_name = "PART")]
+    pub only: Vec<Part>,
+    /// Write the figures to this file as well, as JSON
+    #[arg(long)]
+    pub json: Option<PathBuf>,
+    /// Measure this binary instead of the one that runs
+    #[arg(long, value_name = "PATH")]
+    pub parterre: Option<PathBuf>,
+}
+
+/// What `peers` measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Cached reads
+    Reads,
+    /// Answers to lost races
+    Refusals,
+    /// Changes on many screens, and idle screens
+    Delivery,
+    /// Durable reservations
+    Reservations,
+}
+
+/// `parterre loadtest floor`, which `peers` starts.
+#[derive(Clone, Debug, Args)]
+pub struct FloorArgs {
+    /// Where to listen
+    #[arg(long)]
+    pub listen: SocketAddr,
+    /// How many screens to let in
+    #[arg(long)]
+    pub watchers: usize,
 }
 
 /// `parterre loadtest slow`
@@ -152,11 +174,19 @@ pub async fn run(args: LoadtestArgs) -> Result<Outcome, String> {
                 agrees: report.agrees(),
             })
         }
-        Test::Figures(args) => {
-            let figures = crate::figures::measure(&args).await;
-            let figures = figures.map_err(|failure| format!("can't measure: {failure}"))?;
+        Test::Peers(args) => {
+            let report = crate::peers::peers(&args).await;
+            let report = report.map_err(|failure| format!("can't measure: {failure}"))?;
             Ok(Outcome {
-                text: figures.to_string(),
+                text: report.to_string(),
+                agrees: true,
+            })
+        }
+        Test::Floor(args) => {
+            let ended = crate::peers::floor(&args);
+            ended.map_err(|error| format!("the floor gave way: {error}"))?;
+            Ok(Outcome {
+                text: String::new(),
                 agrees: true,
             })
         }

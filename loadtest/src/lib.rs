@@ -4,19 +4,22 @@
 //!
 //! Read [`smoke`] first: browsers look, watchers fold what they hear, buyers buy, and at
 //! the end an audit holds what everybody was told against what the core says. [`wire`]
-//! is a plain client for all of it, which the acceptance stories use as well.
-//! [`figures`] measures; it judges nothing. [`slow`] brings thousands of slow clients.
+//! is a plain client for all of it, which the acceptance stories use as well; [`raw`] is
+//! one that costs next to nothing. [`peers`] measures Parterre beside what a user would
+//! take instead, and judges nothing. [`slow`] brings thousands of slow clients.
 
 mod args;
 mod clock;
-pub mod figures;
 pub mod fold;
 mod numbers;
+pub mod peers;
+mod process;
+pub mod raw;
 pub mod slow;
 pub mod smoke;
 pub mod wire;
 
-pub use args::{FiguresArgs, LoadtestArgs, Outcome, SlowArgs, SmokeArgs, run};
+pub use args::{LoadtestArgs, Outcome, Part, PeersArgs, SlowArgs, SmokeArgs, run};
 pub use clock::now;
 pub use slow::{SlowConfig, SlowReport, slow};
 pub use smoke::{Report, Smoke, SmokeConfig, smoke};

@@ -39,6 +39,7 @@ mod opening;
 mod operating;
 mod outage;
 mod page;
+mod peers;
 mod programme;
 mod put_off;
 mod race;

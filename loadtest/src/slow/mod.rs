@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use parterre_domain::{About, EventId};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::figures::process::{cpu, resident_kib};
+use crate::process::{Meter, resident_kib};
 use crate::smoke::{about, upload};
 use crate::wire::{Admin, Failure, Origin, Shop};
 
@@ -129,11 +129,11 @@ impl Run {
 }
 
 async fn measured(config: &SlowConfig, events: &Events, lasts: Duration) -> Result<Run, Failure> {
-    let (before, began) = (cpu(config.pid)?, Instant::now());
+    let (meter, began) = (Meter::start(config.pid)?, Instant::now());
     let read = others::read(config, events, lasts).await?;
     let reads = u32::try_from(read.count.max(1)).unwrap_or(u32::MAX);
     Ok(Run {
-        spent: cpu(config.pid)? - before,
+        spent: meter.spent()?,
         lasted: began.elapsed(),
         reads: f64::from(reads),
         p99_micros: read.p99_micros,
@@ -142,9 +142,9 @@ async fn measured(config: &SlowConfig, events: &Events, lasts: Duration) -> Resu
 
 /// The seconds of CPU time that the server spends in a second when nobody reads.
 async fn alone(config: &SlowConfig, lasts: Duration) -> Result<f64, Failure> {
-    let (before, began) = (cpu(config.pid)?, Instant::now());
+    let (meter, began) = (Meter::start(config.pid)?, Instant::now());
     tokio::time::sleep(lasts).await;
-    let spent = cpu(config.pid)? - before;
+    let spent = meter.spent()?;
     Ok(spent.as_secs_f64() / began.elapsed().as_secs_f64())
 }
 

@@ -1,0 +1,136 @@
+//! Calls in a closed loop: each connection asks again once it has its answer.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use crate::raw::{Answer, Connection};
+use crate::wire::Failure;
+
+/// Writes the next request in the place of the last; false when there is none.
+pub(super) type Next = dyn Fn(&mut Vec<u8>) -> bool + Send + Sync;
+/// Says what is wrong with an answer.
+pub(super) type Check = dyn Fn(Answer<'_>) -> Result<(), Failure> + Send + Sync;
+
+/// Connections that are made.
+pub(super) struct Calls {
+    connections: Vec<Connection>,
+}
+
+/// How many calls were answered, and in which time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answered {
+    pub(super) count: u64,
+    pub(super) lasted: Duration,
+}
+
+impl Answered {
+    #[expect(clippy::cast_precision_loss, reason = "a count of a few millions")]
+    pub(super) fn count(self) -> f64 {
+        self.count as f64
+    }
+
+    pub(super) fn per_second(self) -> f64 {
+        self.count() / self.lasted.as_secs_f64()
+    }
+
+    /// How much of something went into one call, in microseconds.
+    pub(super) fn micros_each(self, all: Duration) -> f64 {
+        all.as_secs_f64() * 1e6 / self.count()
+    }
+}
+
+impl Calls {
+    /// Makes the connections, so that this isn't part of what is measured.
+    ///
+    /// # Errors
+    ///
+    /// When one of them can't be made.
+    pub(super) async fn open(address: SocketAddr, count: usize) -> Result<Self, Failure> {
+        let mut connections = Vec::with_capacity(count);
+        for _ in 0..count {
+            connections.push(Connection::open(address).await?);
+        }
+        Ok(Self { connections })
+    }
+
+    /// Calls for a while, or until there is nothing more to ask.
+    ///
+    /// # Errors
+    ///
+    /// On the first answer that is wrong or doesn't come.
+    pub(super) async fn make(
+        self,
+        lasts: Duration,
+        next: &Arc<Next>,
+        check: &Arc<Check>,
+    ) -> Result<Answered, Failure> {
+        let began = Instant::now();
+        let mut loops = JoinSet::new();
+        for connection in self.connections {
+            let (next, check) = (Arc::clone(next), Arc::clone(check));
+            loops.spawn(one(connection, began + lasts, next, check));
+        }
+        let mut count = 0;
+        while let Some(answered) = loops.join_next().await {
+            count += answered.map_err(|error| Failure::Odd(error.to_string()))??;
+        }
+        if count == 0 {
+            return Err(Failure::Odd("no call was made".to_owned()));
+        }
+        let lasted = began.elapsed();
+        Ok(Answered { count, lasted })
+    }
+}
+
+async fn one(
+    mut connection: Connection,
+    until: Instant,
+    next: Arc<Next>,
+    check: Arc<Check>,
+) -> Result<u64, Failure> {
+    let (mut request, mut count) = (Vec::new(), 0);
+    while Instant::now() < until && next(&mut request) {
+        check(connection.call(&request).await?)?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// The same request for ever.
+pub(super) fn again(request: Vec<u8>) -> Arc<Next> {
+    Arc::new(move |next: &mut Vec<u8>| {
+        if next.is_empty() {
+            next.extend_from_slice(&request);
+        }
+        true
+    })
+}
+
+/// Answers of one status and length.
+pub(super) fn like(status: u16, bytes: usize) -> Arc<Check> {
+    Arc::new(move |answer: Answer<'_>| {
+        if (answer.status, answer.body.len()) == (status, bytes) {
+            return Ok(());
+        }
+        Err(unlike(&answer, &format!("{status} with {bytes} bytes")))
+    })
+}
+
+/// Answers of one status.
+pub(super) fn answered(status: u16) -> Arc<Check> {
+    Arc::new(move |answer: Answer<'_>| {
+        if answer.status == status {
+            return Ok(());
+        }
+        Err(unlike(&answer, &status.to_string()))
+    })
+}
+
+fn unlike(answer: &Answer<'_>, expected: &str) -> Failure {
+    let start = answer.body[..answer.body.len().min(200)].escape_ascii();
+    let status = answer.status;
+    Failure::Odd(format!("{status} where {expected} belongs: {start}"))
+}
