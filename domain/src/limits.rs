@@ -246,6 +246,8 @@ pub const TICK_MIN: Duration = Duration::from_millis(50);
 pub const TICK_MAX: Duration = Duration::from_secs(1);
 /// Sends in one slice of a fan-out, after which reads get their turn.
 pub const SENDS_PER_SLICE: usize = 64;
+/// Sends that are worth a batch of their own.
+pub const SENDS_TOGETHER: usize = 4;
 /// How long a client may leave a frame unread before it is closed.
 pub const SLOW_CLIENT: Duration = Duration::from_secs(15); // README
 /// After how long without another frame a client gets a heartbeat.

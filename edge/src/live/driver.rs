@@ -9,6 +9,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use parterre_gate::stream::Stream;
 use tokio::sync::{Notify, watch};
 use tokio::task::spawn_local;
@@ -17,6 +18,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use parterre_domain::wire::live::FromClient;
 use parterre_domain::{EventId, Rev, Slug, Timestamp, limits};
 
+use super::batch::{Batch, Send};
 use super::hub::{Effect, Hub, Pace, World};
 use super::message::Subprotocol;
 use super::outlet::{EventStream, Mailbox, Outlet};
@@ -53,6 +55,8 @@ pub(crate) struct Live<W: Surroundings> {
     /// By [`ConnectionId::index`].
     outlets: RefCell<Vec<Option<Outlet>>>,
     scratch: RefCell<Box<[u8]>>,
+    /// None where the kernel has none.
+    batch: RefCell<Option<Batch>>,
     /// Something has become ready outside of a round.
     wake: Notify,
     pulse: Duration,
@@ -68,6 +72,7 @@ impl<W: Surroundings> Live<W> {
             hub: RefCell::new(hub),
             outlets: RefCell::default(),
             scratch: RefCell::new(vec![0; limits::LIVE_READ_BYTES].into()),
+            batch: RefCell::new(Batch::new()),
             wake: Notify::new(),
             pulse: pace.pulse,
             metrics,
@@ -143,17 +148,53 @@ impl<W: Surroundings> Live<W> {
     }
 
     async fn serve_ready(self: &Rc<Self>) {
-        loop {
-            for _ in 0..limits::SENDS_PER_SLICE {
-                let ready = self.hub.borrow_mut().pop_ready();
-                let Some(id) = ready else {
-                    self.metrics.add(&self.hub.borrow_mut().take_tally());
-                    return;
-                };
-                self.serve(id);
-            }
-            self.metrics.add(&self.hub.borrow_mut().take_tally());
+        while self.serve_slice() {
             tokio::task::yield_now().await;
+        }
+    }
+
+    /// Serves those that are ready, a slice at most; whether there may be more.
+    fn serve_slice(self: &Rc<Self>) -> bool {
+        let mut slice = Vec::new();
+        let mut hub = self.hub.borrow_mut();
+        while slice.len() < limits::SENDS_PER_SLICE
+            && let Some(id) = hub.pop_ready()
+        {
+            slice.push(id);
+        }
+        drop(hub);
+        self.send_together(&slice);
+        for &id in &slice {
+            self.serve(id);
+        }
+        self.metrics.add(&self.hub.borrow_mut().take_tally());
+        slice.len() == limits::SENDS_PER_SLICE
+    }
+
+    /// Writes to each of several connections what it is owed next, by one system call. What
+    /// they are owed then, and what wasn't taken, is left to [`Self::serve`].
+    fn send_together(&self, ids: &[ConnectionId]) {
+        let mut batch = self.batch.borrow_mut();
+        let Some(batch) = batch
+            .as_mut()
+            .filter(|_| ids.len() >= limits::SENDS_TOGETHER)
+        else {
+            return;
+        };
+        let (mut hub, outlets) = (self.hub.borrow_mut(), self.outlets.borrow());
+        let now = Instant::now();
+        let owed = |&id: &ConnectionId| {
+            let outlet = outlets.get(id.index())?.as_ref()?;
+            Some((id, outlet, outlet.plain()?, hub.next(id, now)?))
+        };
+        let owed: Vec<_> = ids.iter().filter_map(owed).collect();
+        let sends: Vec<_> = owed
+            .iter()
+            .map(|&(_, _, socket, ref bytes)| Send { socket, bytes })
+            .collect();
+        let answers = batch.send(&sends);
+        for ((id, outlet, _, bytes), answer) in owed.into_iter().zip(answers) {
+            settle(&mut hub, id, outlet, bytes, answer, now);
         }
     }
 
@@ -179,20 +220,12 @@ impl<W: Surroundings> Live<W> {
     fn pump(&self, id: ConnectionId, outlet: &Outlet) -> Pumped {
         let mut hub = self.hub.borrow_mut();
         let now = Instant::now();
-        while let Some(mut bytes) = hub.next(id, now) {
-            match outlet.try_write(&bytes) {
-                Ok(written) => {
-                    let rest = bytes.split_off(written);
-                    hub.wrote(id, (!rest.is_empty()).then_some(rest), true, now);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    hub.wrote(id, Some(bytes), false, now);
-                    return Pumped::Full;
-                }
-                Err(_) => {
-                    outlet.end();
-                    return Pumped::Done;
-                }
+        while let Some(bytes) = hub.next(id, now) {
+            let answer = outlet.try_write(&bytes);
+            match settle(&mut hub, id, outlet, bytes, answer, now) {
+                Wrote::Some => {}
+                Wrote::Nothing => return Pumped::Full,
+                Wrote::Never => return Pumped::Done,
             }
         }
         Pumped::Done
@@ -338,6 +371,43 @@ impl<W: Surroundings> Live<W> {
         if let Err(violation) = outcome {
             hub.violated(id, violation, now);
             *reader = None;
+        }
+    }
+}
+
+/// What a socket did with a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wrote {
+    /// It took some of it, or all.
+    Some,
+    /// It is full.
+    Nothing,
+    /// It takes nothing any more.
+    Never,
+}
+
+/// Tells the hub what a socket did with bytes that were owed.
+fn settle<W: World>(
+    hub: &mut Hub<W>,
+    id: ConnectionId,
+    outlet: &Outlet,
+    mut bytes: Bytes,
+    answer: io::Result<usize>,
+    now: Instant,
+) -> Wrote {
+    match answer {
+        Ok(written) => {
+            let rest = bytes.split_off(written);
+            hub.wrote(id, (!rest.is_empty()).then_some(rest), true, now);
+            Wrote::Some
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            hub.wrote(id, Some(bytes), false, now);
+            Wrote::Nothing
+        }
+        Err(_) => {
+            outlet.end();
+            Wrote::Never
         }
     }
 }

@@ -16,6 +16,8 @@
 //!
 //! Read `session` first, then `hub`.
 
+#[cfg_attr(not(target_os = "linux"), path = "no_batch.rs")]
+mod batch;
 mod driver;
 mod event;
 mod frame;

@@ -7,6 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -50,6 +51,14 @@ impl Outlet {
         match self {
             Self::Socket(socket) => socket.try_write(bytes),
             Self::Body(mailbox) => mailbox.put(bytes),
+        }
+    }
+
+    /// A socket that bytes can be sent by as they are, past [`Self::try_write`].
+    pub(super) fn plain(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Socket(socket) => socket.plain(),
+            Self::Body(_) => None,
         }
     }
 

@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use parterre_gate::admission::Place;
@@ -90,6 +91,11 @@ impl LiveSocket {
             None => self.tcp.try_write(bytes),
             Some(tls) => tls.borrow_mut().write(&self.tcp, bytes),
         }
+    }
+
+    /// The socket itself, if bytes can be sent by it as they are.
+    pub(crate) fn plain(&self) -> Option<BorrowedFd<'_>> {
+        self.tls.is_none().then(|| self.tcp.as_fd())
     }
 
     /// Ends the connection, which wakes whoever waits for its socket.
