@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use crate::figures::process::Apart;
+use crate::scenario::Scenario;
 use crate::wire::Origin;
 use crate::{SlowConfig, SmokeConfig, smoke};
 
@@ -26,6 +27,9 @@ pub enum Test {
     Figures(FiguresArgs),
     /// See what thousands of slow clients cost a running server and everybody else
     Slow(SlowArgs),
+    /// Load as people make it.
+    #[command(flatten)]
+    Scenario(Scenario),
 }
 
 /// `parterre loadtest smoke`
@@ -152,6 +156,7 @@ pub async fn run(args: LoadtestArgs) -> Result<Outcome, String> {
                 agrees: report.agrees(),
             })
         }
+        Test::Scenario(scenario) => crate::scenario::run(scenario).await,
         Test::Figures(args) => {
             let figures = crate::figures::measure(&args).await;
             let figures = figures.map_err(|failure| format!("can't measure: {failure}"))?;

@@ -6,12 +6,15 @@
 //! the end an audit holds what everybody was told against what the core says. [`wire`]
 //! is a plain client for all of it, which the acceptance stories use as well.
 //! [`figures`] measures; it judges nothing. [`slow`] brings thousands of slow clients.
+//! [`scenario`] is load as people make it: an open loop, a crowd in several processes,
+//! and a report.
 
 mod args;
 mod clock;
 pub mod figures;
 pub mod fold;
 mod numbers;
+pub mod scenario;
 pub mod slow;
 pub mod smoke;
 pub mod wire;
