@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use parterre_domain::wire::live::{Changes, FromClient, ToClient};
-use parterre_domain::{Counts, EventId, Position, Rev};
+use parterre_domain::{Counts, EventId, Position, Rev, limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -46,7 +46,7 @@ impl Null {
         bytes: u32,
         frames: f64,
     ) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(listen).await?;
+        let listener = listening(listen)?;
         let address = listener.local_addr()?;
         let (ticking, ticks) = watch::channel(1);
         let answers = Arc::new(Answers {
@@ -80,6 +80,18 @@ impl Drop for Null {
     fn drop(&mut self) {
         self.accepts.abort();
     }
+}
+
+/// A listener that lets as many wait as an edge does: whoever is turned away comes again a
+/// second later, and a storm would measure that.
+fn listening(at: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match at {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(at)?;
+    socket.listen(limits::BACKLOG.unsigned_abs())
 }
 
 /// One connection, until it ends; whoever breaks off does no harm.

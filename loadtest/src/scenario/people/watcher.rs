@@ -127,7 +127,7 @@ impl Watcher {
                 },
                 at = &mut cut, if !is_cut => {
                     is_cut = true;
-                    drop(live);
+                    live.cut();
                     self.scene.recorder.count(CUT);
                     self.cut_at = Some(at);
                     match self.connect(self.screen.rev()).await {
