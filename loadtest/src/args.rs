@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::process::Apart;
+use crate::scenario::Scenario;
 use crate::wire::Origin;
 use crate::{SlowConfig, SmokeConfig, smoke};
 
@@ -30,6 +31,9 @@ pub enum Test {
     Floor(FloorArgs),
     /// See what thousands of slow clients cost a running server and everybody else
     Slow(SlowArgs),
+    /// Load as people make it.
+    #[command(flatten)]
+    Scenario(Scenario),
 }
 
 /// `parterre loadtest smoke`
@@ -174,6 +178,7 @@ pub async fn run(args: LoadtestArgs) -> Result<Outcome, String> {
                 agrees: report.agrees(),
             })
         }
+        Test::Scenario(scenario) => crate::scenario::run(scenario).await,
         Test::Peers(args) => {
             let report = crate::peers::peers(&args).await;
             let report = report.map_err(|failure| format!("can't measure: {failure}"))?;

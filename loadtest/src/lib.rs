@@ -7,6 +7,8 @@
 //! is a plain client for all of it, which the acceptance stories use as well; [`raw`] is
 //! one that costs next to nothing. [`peers`] measures Parterre beside what a user would
 //! take instead, and judges nothing. [`slow`] brings thousands of slow clients.
+//! [`scenario`] is load as people make it: an open loop, a crowd in several processes,
+//! and a report.
 
 mod args;
 mod clock;
@@ -15,6 +17,7 @@ mod numbers;
 pub mod peers;
 mod process;
 pub mod raw;
+pub mod scenario;
 pub mod slow;
 pub mod smoke;
 pub mod wire;

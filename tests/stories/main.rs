@@ -34,6 +34,7 @@ mod crowd;
 mod drain;
 mod encrypted;
 mod late_money;
+mod load;
 mod logging;
 mod opening;
 mod operating;

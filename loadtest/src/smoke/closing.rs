@@ -19,22 +19,8 @@ const LAST_NEWS: Duration = Duration::from_secs(20);
 
 /// Waits for quiet, then audits everything.
 pub(super) async fn close(stage: &Stage, folds: &[Folds]) {
-    let mut admin = Admin::new(stage.config.core.clone(), stage.config.token.clone());
-    let settle = Duration::from_secs(stage.config.hold_seconds.into()) * 2 + SETTLE;
-    let core = match settled(stage, &mut admin, settle).await {
-        Ok(core) => core,
-        Err(failure) => {
-            let said = format!("the core can't be audited: {failure}");
-            stage.numbers.disagrees(said);
-            return;
-        }
-    };
-    let entries = stage.ledger.entries();
-    for wrong in audit(&entries, &core) {
-        stage.numbers.disagrees(wrong);
-    }
-    for availability in core.availability.values() {
-        watchers_agree(stage, folds, availability).await;
+    for availability in settle(stage).await {
+        watchers_agree(stage, folds, &availability).await;
     }
     if let Some(path) = &stage.config.ledger
         && let Err(error) = stage.ledger.save(path)
@@ -42,6 +28,26 @@ pub(super) async fn close(stage: &Stage, folds: &[Folds]) {
         let said = format!("the ledger can't be written to {}: {error}", path.display());
         stage.numbers.disagrees(said);
     }
+}
+
+/// Waits for quiet and holds the ledger against what the core says; gives the core's
+/// states, which watchers should have by then.
+pub(crate) async fn settle(stage: &Stage) -> Vec<Availability> {
+    let mut admin = Admin::new(stage.config.core.clone(), stage.config.token.clone());
+    let settle = Duration::from_secs(stage.config.hold_seconds.into()) * 2 + SETTLE;
+    let core = match settled(stage, &mut admin, settle).await {
+        Ok(core) => core,
+        Err(failure) => {
+            let said = format!("the core can't be audited: {failure}");
+            stage.numbers.disagrees(said);
+            return Vec::new();
+        }
+    };
+    let entries = stage.ledger.entries();
+    for wrong in audit(&entries, &core) {
+        stage.numbers.disagrees(wrong);
+    }
+    core.availability.into_values().collect()
 }
 
 /// The core's words once no reservation of the run is on its way any more, or the last

@@ -63,7 +63,7 @@ impl SmokeConfig {
     }
 
     /// How long somebody goes on trying before it is a disagreement.
-    pub(super) fn patience(&self) -> Duration {
+    pub(crate) fn patience(&self) -> Duration {
         if self.tolerate_restarts {
             Duration::from_secs(90)
         } else {

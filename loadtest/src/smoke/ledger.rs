@@ -1,12 +1,13 @@
 //! What every buyer was told, in the order in which it was told.
 
+use std::borrow::Cow;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use parterre_domain::{EventId, ReservationId, ReservationState, Rev, TicketId, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::numbers::locked;
 
@@ -15,25 +16,25 @@ const ENTRIES_KEPT: usize = 10_000_000;
 
 /// All buyers' entries.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     started: Instant,
     entries: Mutex<Vec<Entry>>,
 }
 
 /// One thing that a buyer was told, or was about to ask for.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Entry {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Entry {
     /// Since the run began, by one clock for all buyers.
-    #[serde(rename = "at_micros", serialize_with = "micros")]
+    #[serde(rename = "at_micros", with = "micros")]
     pub(super) at: Duration,
     pub(super) buyer: usize,
     #[serde(flatten)]
     pub(super) said: Said,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "said", rename_all = "snake_case")]
-pub(super) enum Said {
+pub(crate) enum Said {
     /// A 201.
     Reserved {
         reservation: ReservationId,
@@ -44,7 +45,7 @@ pub(super) enum Said {
         created_at: Timestamp,
         expires_at: Timestamp,
         /// When the request left that was answered so.
-        #[serde(rename = "sent_micros", serialize_with = "micros")]
+        #[serde(rename = "sent_micros", with = "micros")]
         sent: Duration,
     },
     /// A request to reserve that was never answered; `tickets` is empty for the best.
@@ -67,7 +68,7 @@ pub(super) enum Said {
     /// A payment is about to be made.
     Paying {
         reservation: ReservationId,
-        behave: &'static str,
+        behave: Cow<'static, str>,
     },
     /// The payment provider took the money.
     Charged { reservation: ReservationId },
@@ -79,8 +80,24 @@ pub(super) enum Said {
     },
 }
 
-fn micros<S: serde::Serializer>(at: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(u64::try_from(at.as_micros()).unwrap_or(u64::MAX))
+/// A moment of the run as a number of microseconds.
+mod micros {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        at: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(at.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_micros)
+    }
 }
 
 impl Ledger {
@@ -108,8 +125,23 @@ impl Ledger {
         fits
     }
 
+    /// Adds what the buyers of another process were told; false when the ledger is full.
+    pub(crate) fn extend(&self, more: Vec<Entry>) -> bool {
+        let mut entries = locked(&self.entries);
+        let fits = entries.len() + more.len() <= ENTRIES_KEPT;
+        if fits {
+            entries.extend(more);
+        }
+        fits
+    }
+
+    /// Puts entries in order that came from several processes, by the clock they share.
+    pub(crate) fn sort(&self) {
+        locked(&self.entries).sort_by_key(|entry| entry.at);
+    }
+
     /// All entries so far.
-    pub(super) fn entries(&self) -> Vec<Entry> {
+    pub(crate) fn entries(&self) -> Vec<Entry> {
         locked(&self.entries).clone()
     }
 

@@ -23,13 +23,17 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::task::JoinSet;
 
+pub(crate) use buyer::{Buyer, Wish};
+pub(crate) use closing::settle;
 pub use config::SmokeConfig;
+pub(crate) use ledger::Entry;
 pub(crate) use organiser::{about, upload};
 pub use report::Report;
+pub(crate) use stage::Stage;
 
 use crate::wire::Failure;
 use organiser::Organiser;
-use stage::{Phase, Stage};
+use stage::Phase;
 
 /// A run, which others may watch while it runs.
 #[derive(Clone, Debug)]

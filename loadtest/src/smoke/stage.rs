@@ -19,7 +19,7 @@ const CHANGES_KEPT: usize = 1_000_000;
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     /// Everybody is at work.
     Selling,
     /// Nothing new begins; watchers go on.
@@ -30,10 +30,10 @@ pub(super) enum Phase {
 
 /// Shared by everybody.
 #[derive(Debug)]
-pub(super) struct Stage {
-    pub(super) config: SmokeConfig,
-    pub(super) numbers: Numbers,
-    pub(super) ledger: Ledger,
+pub(crate) struct Stage {
+    pub(crate) config: SmokeConfig,
+    pub(crate) numbers: Numbers,
+    pub(crate) ledger: Ledger,
     started: Instant,
     phase: watch::Sender<Phase>,
     programme: watch::Sender<Vec<EventId>>,
@@ -43,14 +43,14 @@ pub(super) struct Stage {
 
 /// How much longer somebody goes on trying.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(crate) struct Patience {
     deadline: Instant,
     wait: Duration,
 }
 
 /// What to do about a reply.
 #[derive(Debug)]
-pub(super) enum Verdict<T> {
+pub(crate) enum Verdict<T> {
     /// It is there.
     Done(T),
     /// The server says no, and means it.
@@ -63,7 +63,11 @@ pub(super) enum Verdict<T> {
 
 impl Stage {
     pub(super) fn new(config: SmokeConfig) -> Self {
-        let started = Instant::now();
+        Self::begun(config, Instant::now())
+    }
+
+    /// A stage of a run that began at some instant, in this process or in another.
+    pub(crate) fn begun(config: SmokeConfig, started: Instant) -> Self {
         Self {
             config,
             numbers: Numbers::default(),
@@ -81,7 +85,7 @@ impl Stage {
     }
 
     /// The edge of the somebody with this number.
-    pub(super) fn edge(&self, number: usize) -> Origin {
+    pub(crate) fn edge(&self, number: usize) -> Origin {
         self.config.edges[number % self.config.edges.len()].clone()
     }
 
@@ -102,12 +106,12 @@ impl Stage {
         self.programme.subscribe()
     }
 
-    pub(super) fn events(&self) -> Vec<EventId> {
+    pub(crate) fn events(&self) -> Vec<EventId> {
         self.programme.borrow().clone()
     }
 
     /// A new event is there.
-    pub(super) fn publish(&self, event: EventId) {
+    pub(crate) fn publish(&self, event: EventId) {
         self.programme.send_modify(|events| events.push(event));
     }
 
@@ -135,7 +139,7 @@ impl Stage {
         }
     }
 
-    pub(super) fn patience(&self) -> Patience {
+    pub(crate) fn patience(&self) -> Patience {
         Patience {
             deadline: Instant::now() + self.config.patience(),
             wait: Duration::from_millis(20),
@@ -198,7 +202,7 @@ impl Stage {
 
 impl Patience {
     /// Waits a little, each time longer; false when it is over.
-    pub(super) async fn wait(&mut self, at_least: Option<Duration>) -> bool {
+    pub(crate) async fn wait(&mut self, at_least: Option<Duration>) -> bool {
         if Instant::now() >= self.deadline {
             return false;
         }

@@ -86,6 +86,13 @@ impl Live {
         sent.map_err(|error| Broken::Lost(error.to_string()))
     }
 
+    /// Breaks the connection off without a word, and so that its port can be used again at
+    /// once: thousands of ports that wait for stragglers are all that there are.
+    pub fn cut(self) {
+        // Where it can't be set the port waits, and no more than that.
+        drop(self.socket.get_ref().set_zero_linger());
+    }
+
     /// The next thing that the edge says. Safe to drop while it waits.
     ///
     /// # Errors

@@ -58,7 +58,7 @@ fn seen(number: u128, state: ReservationState) -> Said {
 fn paying(number: u128) -> Said {
     Said::Paying {
         reservation: id(number),
-        behave: "prompt",
+        behave: "prompt".into(),
     }
 }
 

@@ -22,15 +22,20 @@ pub(super) struct Left {
     at: Timestamp,
 }
 
+impl Left {
+    fn of(reserved: Reserved) -> Self {
+        Self {
+            id: reserved.reservation.id,
+            at: reserved.reservation.expires_at + LATER,
+            token: reserved.token,
+        }
+    }
+}
+
 impl Buyer {
     /// Does with a reservation what the lot says.
     pub(super) async fn end(&mut self, reserved: Reserved) {
-        let id = reserved.reservation.id;
-        let mut left = Left {
-            id,
-            at: reserved.reservation.expires_at + LATER,
-            token: reserved.token,
-        };
+        let mut left = Left::of(reserved);
         match self.plan() {
             Plan::Release => {
                 self.release(&left).await;
@@ -55,6 +60,19 @@ impl Buyer {
             }
         }
         self.leave(left).await;
+    }
+
+    /// Begins to pay and pays at once, without waiting to hear of it: the audit does.
+    pub(crate) async fn buy(&mut self, reserved: Reserved) {
+        let left = Left::of(reserved);
+        if let Some(checkout) = self.checkout(&left).await {
+            self.pay(&left, &checkout, "prompt").await;
+        }
+    }
+
+    /// Lets go of a reservation.
+    pub(crate) async fn let_go(&mut self, reserved: Reserved) {
+        self.release(&Left::of(reserved)).await;
     }
 
     async fn release(&mut self, left: &Left) {
@@ -120,7 +138,7 @@ impl Buyer {
     async fn pay(&mut self, left: &Left, checkout: &CheckoutAnswer, behave: &'static str) {
         self.note(Said::Paying {
             reservation: left.id,
-            behave,
+            behave: behave.into(),
         });
         match self.shop.pay(&checkout.redirect_url, behave).await {
             Ok(paid) if paid.state == "paid" => {

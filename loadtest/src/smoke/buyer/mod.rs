@@ -20,7 +20,7 @@ use ending::Left;
 const LEFT: usize = 64;
 
 /// One buyer.
-pub(super) struct Buyer {
+pub(crate) struct Buyer {
     stage: Arc<Stage>,
     number: usize,
     random: fastrand::Rng,
@@ -29,10 +29,15 @@ pub(super) struct Buyer {
 }
 
 /// What a buyer wants.
-struct Wish {
-    event: EventId,
-    request: ReserveRequest,
-    count: usize,
+pub(crate) struct Wish {
+    /// Tickets of what.
+    pub(crate) event: EventId,
+    /// Which.
+    pub(crate) request: ReserveRequest,
+    /// How many.
+    pub(crate) count: usize,
+    /// Whether the sale opens at about this time, and may not have by the core's clock.
+    pub(crate) at_opening: bool,
 }
 
 /// What a buyer does with a reservation.
@@ -45,7 +50,7 @@ enum Plan {
 }
 
 impl Buyer {
-    pub(super) fn new(stage: Arc<Stage>, number: usize) -> Self {
+    pub(crate) fn new(stage: Arc<Stage>, number: usize) -> Self {
         let seed = stage.config.seed.wrapping_mul(104_729) ^ (number as u64 + 1) << 32;
         Self {
             shop: Shop::new(stage.edge(number)),
@@ -96,6 +101,7 @@ impl Buyer {
                 tickets: Some(tickets),
                 best: None,
             },
+            at_opening: false,
         })
     }
 
@@ -114,6 +120,7 @@ impl Buyer {
                 tickets: None,
                 best: Some(best),
             },
+            at_opening: false,
         }
     }
 

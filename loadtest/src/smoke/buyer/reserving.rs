@@ -12,19 +12,36 @@ impl Buyer {
     /// Reserves, as often as it takes to know the outcome where a key allows it.
     pub(super) async fn reserve(&mut self, wish: &Wish) -> Option<Reserved> {
         let key = self.random.bool().then(|| self.key());
-        let reserved = self.try_to_reserve(wish, key.as_deref()).await?;
-        self.stage.numbers.count("reservations");
-        self.acknowledged("reservations told");
-        if let Err(odd) = fits(wish, &reserved) {
-            self.disagrees(format!("a 201 that doesn't fit: {odd}"));
-        }
+        let reserved = self.try_to_reserve(wish, key.as_deref()).await.ok()?;
+        self.has(wish, &reserved);
         if let Some(key) = key {
             self.try_the_key(wish, &key, &reserved).await;
         }
         Some(reserved)
     }
 
-    async fn try_to_reserve(&mut self, wish: &Wish, key: Option<&str>) -> Option<Reserved> {
+    /// Reserves without a key, which lets an edge refuse by itself; or the refusal, if
+    /// there is one.
+    pub(crate) async fn claim(&mut self, wish: &Wish) -> Result<Reserved, Option<Box<Refused>>> {
+        let reserved = self.try_to_reserve(wish, None).await?;
+        self.has(wish, &reserved);
+        Ok(reserved)
+    }
+
+    /// Counts a reservation and holds it to what was wished for.
+    fn has(&self, wish: &Wish, reserved: &Reserved) {
+        self.stage.numbers.count("reservations");
+        self.acknowledged("reservations told");
+        if let Err(odd) = fits(wish, reserved) {
+            self.disagrees(format!("a 201 that doesn't fit: {odd}"));
+        }
+    }
+
+    async fn try_to_reserve(
+        &mut self,
+        wish: &Wish,
+        key: Option<&str>,
+    ) -> Result<Reserved, Option<Box<Refused>>> {
         let mut patience = self.stage.patience();
         let mut maybe_done = false;
         loop {
@@ -39,20 +56,20 @@ impl Buyer {
                     self.stage.broke(broken);
                 }
                 self.unknown(wish);
-                return None;
+                return Err(None);
             }
             match self.stage.judge("reserving", reply, &mut patience).await {
-                Verdict::Done(reserved) => return Some(reserved),
+                Verdict::Done(reserved) => return Ok(reserved),
                 Verdict::Again => {}
                 Verdict::Refused(refused) => {
                     self.refused(wish, &refused);
-                    return None;
+                    return Err(Some(refused));
                 }
                 Verdict::GaveUp => {
                     if maybe_done {
                         self.unknown(wish);
                     }
-                    return None;
+                    return Err(None);
                 }
             }
         }
@@ -216,6 +233,9 @@ fn side_by_side(tickets: &[TicketId]) -> bool {
 
 /// Whether a refusal says what API.md says that it says.
 fn refusal_fits(wish: &Wish, refused: &Refused) -> Result<(), String> {
+    if wish.at_opening && refused.slug == "not-on-sale" {
+        return Ok(());
+    }
     if refused.slug != "tickets-taken" {
         return Err(format!("{} {}", refused.slug, refused.problem.detail));
     }

@@ -1,0 +1,273 @@
+//! Runs a plan: events, crowd, changes, samples, the audit, and what came of it.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use parterre_domain::wire::api::Availability;
+use parterre_domain::{EventId, Timestamp};
+
+use super::arrivals::Rate;
+use super::changer::{self, Changer};
+use super::crowd::{Change, Crowd, Part, SOCKETS_PER_PROCESS, Watching};
+use super::null::Null;
+use super::outcome::{Outcome, whole};
+use super::people::{BACK, CUT, DELTAS, LOOK, event_of, stage};
+use super::plan::{Ending, Events, Plan};
+use super::programme;
+use super::progress::Progress;
+use super::recorder::{Recorded, Recorder};
+use super::report::Report;
+use super::sampler::{Sampler, Samples};
+use crate::clock;
+use crate::numbers::locked;
+use crate::smoke::{Stage, settle};
+use crate::wire::{Failure, Shop};
+
+/// Until everybody has heard when to begin.
+const HEAD_START: Duration = Duration::from_millis(500);
+/// How long this tool's own ceiling is looked for.
+const CEILING: Duration = Duration::from_secs(3);
+/// Bytes of the null server's bodies: about those of an event's availability.
+const CEILING_BYTES: u32 = 2_000;
+
+/// Frames a second that each live client of the null server is offered: more than any can
+/// take where there are many.
+const CEILING_FRAMES: f64 = 1_000.0;
+
+/// A plan under way.
+struct Run {
+    plan: Plan,
+    token: String,
+    events: Vec<EventId>,
+    changes: Vec<Change>,
+    processes: usize,
+    progress: Progress,
+}
+
+/// Runs a plan to its report.
+///
+/// # Errors
+///
+/// When it can't even begin: the core can't be reached or refuses the token, an edge
+/// doesn't show the events, or the crowd can't come together.
+pub(super) async fn run(plan: Plan, token: String) -> Result<Report, Failure> {
+    let progress = Progress::new(plan.lasts());
+    progress.says("publishing events");
+    let events = programme::prepare(&plan, &token).await?;
+    let crowd = plan.crowd(&events);
+    let needed = crowd.sockets().div_ceil(SOCKETS_PER_PROCESS).max(1);
+    let run = Run {
+        processes: plan.run.processes.unwrap_or(needed).max(1),
+        changes: changes(&plan, &events),
+        plan,
+        token,
+        events,
+        progress,
+    };
+    let outcome = run.play(crowd).await;
+    run.progress.clear();
+    Ok(Report::new(&run.plan, run.processes, &outcome?))
+}
+
+/// Which ticket is reserved when.
+fn changes(plan: &Plan, events: &[EventId]) -> Vec<Change> {
+    let (Some(changes), Events::Own { tickets, .. }) = (&plan.changes, &plan.events) else {
+        return Vec::new();
+    };
+    let zipf = plan.watching.as_ref().map_or(0.0, |of| of.zipf);
+    let (lasts, seed) = (plan.lasts(), plan.run.seed);
+    changer::plan(changes.rate, lasts, seed, events, *tickets, zipf)
+}
+
+impl Run {
+    async fn play(&self, mut part: Part) -> Result<Outcome, Failure> {
+        let ceiling = match self.plan.finds_ceiling {
+            true => Some(self.ceiling(&part).await?),
+            false => None,
+        };
+        if let Some(watching) = &mut part.watching {
+            watching.changes.clone_from(&self.changes);
+        }
+        let sampler = Sampler::new(&self.plan.run.pids, &self.plan.run.ops)?;
+        self.progress.says("everybody is coming");
+        let mut crowd = Crowd::gather(part.split(self.processes)).await?;
+        let begins = Instant::now() + HEAD_START;
+        self.opens(begins).await?;
+        let recorder = Arc::<Recorder>::default();
+        recorder.begin(begins);
+        let stage = Arc::new(stage(&part, &self.token, begins));
+        let changer = self.changer(&stage, &recorder);
+        let load = self.under_load(begins, &mut crowd, &stage, changer.as_ref(), sampler);
+        let (recorded, samples) = load.await;
+        let mut outcome = Outcome {
+            recorded,
+            samples,
+            ceiling,
+            deliveries_due: 0,
+            cut_at: part.watching.as_ref().and_then(|of| of.cut_at),
+            lasts: self.plan.lasts(),
+        };
+        let core = self.close(&stage, changer.as_ref()).await;
+        let existing = matches!(self.plan.events, Events::Existing(_));
+        outcome.recorded.merge(crowd.compare(&core, existing).await);
+        outcome.recorded.merge(recorder.take());
+        outcome.recorded.absorb(&stage.numbers);
+        if let Some(changer) = &changer {
+            let watchers = self.watchers();
+            let of = |change: &Change| watchers.get(&change.event).copied().unwrap_or(0);
+            outcome.resolve(&self.changes, &changer.answered(), of);
+        }
+        missing(&mut outcome.recorded);
+        Ok(outcome)
+    }
+
+    /// The load itself: the crowd plays and changes are made, while somebody looks at the
+    /// server.
+    async fn under_load(
+        &self,
+        begins: Instant,
+        crowd: &mut Crowd,
+        stage: &Stage,
+        changer: Option<&Arc<Changer>>,
+        sampler: Sampler,
+    ) -> (Recorded, Samples) {
+        let samples = Mutex::new(Samples::default());
+        let changed = async {
+            if let Some(changer) = changer {
+                changer.run(self.plan.lasts(), self.plan.run.seed).await;
+            }
+        };
+        let played = async { tokio::join!(crowd.play(begins, stage, &self.progress), changed).0 };
+        let recorded = tokio::select! {
+            recorded = played => recorded,
+            never = sampler.run(begins, &samples) => match never {},
+            never = self.progress.follow(begins) => match never {},
+        };
+        let samples = std::mem::take(&mut *locked(&samples));
+        (recorded, samples)
+    }
+
+    /// Sets when the sale opens, where that is a part of the plan.
+    async fn opens(&self, begins: Instant) -> Result<(), Failure> {
+        let (Some(rush), Some(event)) = (&self.plan.rush, self.events.first()) else {
+            return Ok(());
+        };
+        let at = clock::shared(begins + rush.opens_at).as_millis();
+        let at = Timestamp::from_millis(i64::try_from(at).unwrap_or(i64::MAX));
+        programme::opens(&self.plan, &self.token, *event, at).await
+    }
+
+    fn changer(&self, stage: &Arc<Stage>, recorder: &Arc<Recorder>) -> Option<Arc<Changer>> {
+        let how = self.plan.changes?;
+        Some(Changer::new(stage, recorder, how, &self.changes))
+    }
+
+    /// Lets go of what is still held, and audits; gives what the core says at the end, or
+    /// an edge where nothing was written.
+    async fn close(&self, stage: &Stage, changer: Option<&Arc<Changer>>) -> Vec<Availability> {
+        self.progress.says("auditing");
+        if let Some(changer) = changer
+            && self
+                .plan
+                .changes
+                .is_some_and(|how| how.ending == Ending::LetGo)
+        {
+            changer.let_go().await;
+        }
+        if self.plan.writes() {
+            stage.ledger.sort();
+            return settle(stage).await;
+        }
+        let mut shop = Shop::new(self.plan.run.edges[0].clone());
+        let mut shown = Vec::new();
+        for event in &self.events {
+            // What isn't answered here can't be compared, and says so by its count.
+            if let Ok(Ok(availability)) = shop.availability(*event).await {
+                shown.push(availability);
+            }
+        }
+        shown
+    }
+
+    /// Looks a second that this tool makes against a server that does nothing, or deltas
+    /// that it takes.
+    async fn ceiling(&self, part: &Part) -> Result<f64, Failure> {
+        self.progress.says("looking for this tool's own ceiling");
+        let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let null = Null::start(local, CEILING_BYTES, CEILING_FRAMES).await;
+        let null = null.map_err(|error| Failure::Odd(format!("no null server: {error}")))?;
+        let mut part = part.clone();
+        part.edges = vec![null.address().into()];
+        part.lasts = CEILING;
+        if let Some(browsing) = &mut part.browsing {
+            browsing.rate = Rate::Flood;
+        }
+        let mut crowd = Crowd::gather(part.split(self.processes)).await?;
+        let begins = Instant::now() + HEAD_START;
+        let stage = stage(&part, "", begins);
+        let recorded = crowd.play(begins, &stage, &self.progress).await;
+        let looks = recorded.took.get(LOOK);
+        let looks = looks.map(|series| series.whole.histogram().len());
+        let done = looks.unwrap_or_else(|| recorded.counted(DELTAS));
+        Ok(whole(done) / CEILING.as_secs_f64())
+    }
+
+    /// How many watch each event.
+    fn watchers(&self) -> HashMap<EventId, u64> {
+        let mut watchers = HashMap::new();
+        if let Some(Watching { people, zipf, .. }) = self.plan.watching {
+            for number in 0..people {
+                let event = event_of(number, &self.events, zipf);
+                *watchers.entry(event).or_default() += 1;
+            }
+        }
+        watchers
+    }
+}
+
+/// What should have been there and isn't: a run in which nothing happens agrees with
+/// anything.
+fn missing(recorded: &mut Recorded) {
+    let pace = recorded.pace.values();
+    let (due, done) = pace.fold((0, 0), |sum, of| (sum.0 + of.due, sum.1 + of.done));
+    if due > 0 && done == 0 {
+        recorded.disagrees(format!("{due} things were due and none was done"));
+    }
+    let back = recorded.took.get(BACK);
+    let back = back.map_or(0, |series| series.whole.histogram().len());
+    let cut = recorded.counted(CUT);
+    if back < cut {
+        recorded.disagrees(format!("{cut} watchers were cut and {back} came back"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_run_in_which_nothing_was_done_or_somebody_stayed_away_disagrees() {
+        let check = |due: u64, done: u64, cut: u64, back: u64, expected: u64| {
+            let recorder = Recorder::default();
+            let began = recorder.began();
+            recorder.begin(began);
+            recorder.add(CUT, cut);
+            (0..due).for_each(|_| recorder.due(began));
+            (0..done).for_each(|_| recorder.done(began));
+            (0..back).for_each(|_| recorder.took(BACK, began, began + Duration::from_secs(1)));
+            let mut recorded = recorder.take();
+            missing(&mut recorded);
+            let said = (due, done, cut, back);
+            assert_eq!(recorded.disagreements.0, expected, "{said:?}");
+        };
+        check(0, 0, 0, 0, 0);
+        check(5, 0, 0, 0, 1);
+        check(5, 1, 0, 0, 0);
+        check(0, 0, 3, 3, 0);
+        check(5, 0, 3, 2, 2);
+    }
+}
