@@ -8,7 +8,7 @@ mod answer;
 mod lists;
 pub(crate) mod negotiate;
 pub(crate) mod query;
-pub(crate) mod route;
+pub mod route;
 mod still;
 mod stream;
 
