@@ -165,7 +165,7 @@ impl Cell {
 
     /// Takes in what commits did to the event, each with its rev, ascending. What the
     /// cell has already seen is passed over. Says whether anything changed.
-    pub(crate) fn apply<'a>(
+    pub fn apply<'a>(
         &self,
         changes: impl IntoIterator<Item = (Rev, &'a EventChange)>,
         now: Instant,

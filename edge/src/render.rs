@@ -303,7 +303,8 @@ fn estimated_bytes(kind: Kind, view: &View) -> usize {
     }
 }
 
-fn render(key: BodyKey, view: &View) -> Body {
+/// A plain body of an event, made anew.
+pub fn render(key: BodyKey, view: &View) -> Body {
     let record = &view.record;
     let format = key.representation.format;
     let bytes = match key.kind {

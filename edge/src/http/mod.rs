@@ -9,7 +9,7 @@ mod lists;
 pub(crate) mod negotiate;
 pub(crate) mod query;
 mod ready;
-pub(crate) mod route;
+pub mod route;
 mod still;
 mod stream;
 

@@ -8,7 +8,7 @@ use crate::metrics::RouteLabel;
 
 /// A call of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Route {
+pub enum Route {
     /// The page.
     Home,
     /// A part of it.
@@ -50,7 +50,7 @@ pub(crate) enum Route {
 impl Route {
     /// The call that a path means; none when there is no such path, or an id in it can't
     /// be one.
-    pub(crate) fn of(path: &str) -> Option<Self> {
+    pub fn of(path: &str) -> Option<Self> {
         if let Some(rest) = path.strip_prefix("/v1/events/") {
             return Self::of_event(rest);
         }

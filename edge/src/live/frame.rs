@@ -5,7 +5,8 @@ use bytes::Bytes;
 
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Opcode {
+#[expect(missing_docs, reason = "RFC 6455's names")]
+pub enum Opcode {
     Continuation = 0,
     Text = 1,
     Binary = 2,
@@ -37,7 +38,7 @@ impl Opcode {
 
 /// A breach of the protocol, after which the stream can't be read any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Violation {
+pub enum Violation {
     /// The frame or their order is wrong.
     Protocol,
     /// Text that isn't UTF-8.
@@ -85,7 +86,7 @@ pub(crate) fn seal(opcode: Opcode, mut buffer: Vec<u8>) -> Bytes {
 }
 
 /// A frame around a copy of a payload.
-pub(crate) fn frame(opcode: Opcode, payload: &[u8]) -> Bytes {
+pub fn frame(opcode: Opcode, payload: &[u8]) -> Bytes {
     let mut buffer = vec![0; HEADER_ROOM];
     buffer.extend_from_slice(payload);
     seal(opcode, buffer)

@@ -13,7 +13,7 @@ use super::reader::Incoming;
 
 /// How messages are written on one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Subprotocol {
+pub enum Subprotocol {
     /// `parterre.v1.json`, text frames.
     Json,
     /// `parterre.v1.msgpack`, binary frames.
@@ -49,7 +49,7 @@ impl Subprotocol {
     ///
     /// Never: our messages can be written to memory.
     #[expect(clippy::expect_used, reason = "see Panics")]
-    pub(crate) fn encode(self, message: &ToClient) -> Bytes {
+    pub fn encode(self, message: &ToClient) -> Bytes {
         let mut buffer = vec![0; HEADER_ROOM];
         match self {
             Self::Events => event::written(message),
@@ -69,8 +69,12 @@ impl Subprotocol {
         }
     }
 
-    /// A client's message, or what is wrong with it.
-    pub(crate) fn decode(self, incoming: &Incoming<'_>) -> Result<FromClient, String> {
+    /// A client's message.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn decode(self, incoming: &Incoming<'_>) -> Result<FromClient, String> {
         match (self, incoming) {
             (Self::Json, Incoming::Text(text)) => serde_json::from_str(text)
                 .map(|Object(message)| message)

@@ -20,12 +20,12 @@
 mod batch;
 mod driver;
 mod event;
-mod frame;
+pub mod frame;
 pub(crate) mod handshake;
 mod hub;
-pub(crate) mod message;
+pub mod message;
 mod outlet;
-pub(crate) mod reader;
+pub mod reader;
 mod session;
 mod socket;
 mod tally;

@@ -7,7 +7,8 @@ use super::frame::{self, Opcode, Violation};
 
 /// Something whole that a client sent.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Incoming<'a> {
+#[expect(missing_docs, reason = "RFC 6455's names")]
+pub enum Incoming<'a> {
     Text(&'a str),
     Binary(&'a [u8]),
     Ping(&'a [u8]),
@@ -19,7 +20,7 @@ pub(crate) enum Incoming<'a> {
 /// What of a client's stream hasn't become a message yet: at most one message of
 /// [`limits::LIVE_MESSAGE_BYTES`] and one frame.
 #[derive(Default)]
-pub(crate) struct Reader {
+pub struct Reader {
     /// The beginning of a frame.
     held: Vec<u8>,
     /// The frames of a message whose last one hasn't come.
@@ -32,8 +33,12 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// Takes bytes in and hands every message that is now whole to `take`. The bytes are
-    /// unmasked in place. After a violation nothing more can be read.
-    pub(crate) fn feed(
+    /// unmasked in place.
+    ///
+    /// # Errors
+    ///
+    /// A breach of the protocol, after which nothing more can be read.
+    pub fn feed(
         &mut self,
         bytes: &mut [u8],
         mut take: impl FnMut(Incoming<'_>),
