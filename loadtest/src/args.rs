@@ -36,9 +36,9 @@ pub enum Test {
     Scenario(Scenario),
 }
 
-/// `parterre loadtest smoke`
+/// Where the server under test is reached.
 #[derive(Clone, Debug, Args)]
-pub struct SmokeArgs {
+pub struct ServerArgs {
     /// Where an edge listens; repeat it to spread everybody over several
     #[arg(long = "edge", default_value = "http://127.0.0.1:8080")]
     pub edges: Vec<Origin>,
@@ -48,6 +48,14 @@ pub struct SmokeArgs {
     /// The file that holds an admin token
     #[arg(long, default_value = "data/admin-token")]
     pub token_file: PathBuf,
+}
+
+/// `parterre loadtest smoke`
+#[derive(Clone, Debug, Args)]
+pub struct SmokeArgs {
+    /// Where to go.
+    #[command(flatten)]
+    pub server: ServerArgs,
     /// How long to sell
     #[arg(long, default_value_t = 30)]
     pub seconds: u64,
@@ -74,8 +82,8 @@ pub struct SmokeArgs {
 /// `parterre loadtest peers`
 #[derive(Clone, Debug, Args)]
 pub struct PeersArgs {
-    /// How long one measurement lasts
-    #[arg(long, default_value_t = 10)]
+    /// How long one measurement lasts, half an hour at most
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1_800))]
     pub seconds: u64,
     /// How often each is measured, by turns
     #[arg(long, default_value_t = 3)]
@@ -219,8 +227,13 @@ impl SmokeArgs {
     ///
     /// One line, when the token can't be read.
     pub fn config(&self) -> Result<SmokeConfig, String> {
-        let token = read_token(&self.token_file)?;
-        let config = SmokeConfig::new(self.edges.clone(), self.core.clone(), token);
+        let ServerArgs {
+            edges,
+            core,
+            token_file,
+        } = &self.server;
+        let token = read_token(token_file)?;
+        let config = SmokeConfig::new(edges.clone(), core.clone(), token);
         Ok(SmokeConfig {
             duration: Duration::from_secs(self.seconds),
             browsers: self.browsers,

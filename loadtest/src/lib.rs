@@ -22,7 +22,7 @@ pub mod slow;
 pub mod smoke;
 pub mod wire;
 
-pub use args::{LoadtestArgs, Outcome, Part, PeersArgs, SlowArgs, SmokeArgs, run};
+pub use args::{LoadtestArgs, Outcome, Part, PeersArgs, ServerArgs, SlowArgs, SmokeArgs, run};
 pub use clock::now;
 pub use slow::{SlowConfig, SlowReport, slow};
 pub use smoke::{Report, Smoke, SmokeConfig, smoke};

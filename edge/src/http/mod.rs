@@ -24,7 +24,7 @@ use hyper::body::Incoming;
 use parterre_gate::head;
 use tracing::{Instrument, Span};
 
-use parterre_domain::{EventId, Problem, Slug};
+use parterre_domain::{EventId, Problem, Slug, hex};
 
 use crate::cell::Cell;
 use crate::context::Edge;
@@ -35,7 +35,7 @@ use crate::render::{BodyKey, Kind, Representation};
 pub(crate) use answer::REQUEST_ID;
 use answer::{CHANGING, Found, IMMUTABLE};
 pub(crate) use lists::Lists;
-pub(crate) use ready::Ready;
+pub use ready::Ready;
 use route::Route;
 pub(crate) use still::Still;
 pub(crate) use stream::Opens;
@@ -87,14 +87,8 @@ pub(crate) fn bare(status: StatusCode) -> Response<Body> {
 
 /// Sixteen hexadecimal digits at random: enough to find one request in a day's logs.
 fn request_id() -> HeaderValue {
-    let digits = b"0123456789abcdef";
-    let mut random = fastrand::u64(..);
-    let text: [u8; 16] = std::array::from_fn(|_| {
-        let digit = digits[usize::from(random.to_le_bytes()[0] & 15)];
-        random >>= 4;
-        digit
-    });
-    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("0"))
+    let digits = hex(&fastrand::u64(..).to_le_bytes());
+    HeaderValue::try_from(digits).unwrap_or(HeaderValue::from_static("0"))
 }
 
 async fn dispatch(

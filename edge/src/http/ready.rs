@@ -28,7 +28,7 @@ use crate::render::{BodyKey, Kind};
 
 /// A shard's way to what lies ready.
 #[derive(Debug)]
-pub(crate) struct Ready {
+pub struct Ready {
     edge: Arc<Edge>,
     handles: RefCell<Handles>,
 }
@@ -45,7 +45,7 @@ struct Handles {
 
 impl Ready {
     /// Nothing has been served yet.
-    pub(crate) fn new(edge: Arc<Edge>) -> Self {
+    pub fn new(edge: Arc<Edge>) -> Self {
         let handles = Handles {
             since: Instant::now(),
             cells: HashMap::default(),
@@ -58,7 +58,7 @@ impl Ready {
 
     /// The answer to a request that came at `began`, and under which name to count it;
     /// none if it isn't ready. Only of a request that is answered are the headers taken.
-    pub(crate) fn answer<B>(
+    pub fn answer<B>(
         &self,
         request: &mut Request<B>,
         began: Instant,

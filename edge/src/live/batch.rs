@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use io_uring::squeue::Entry;
 use io_uring::types::Fd;
-use io_uring::{IoUring, opcode};
+use io_uring::{IoUring, Probe, opcode};
 use parterre_domain::limits;
 use rustix::net::SendFlags;
 
@@ -20,7 +20,7 @@ pub(crate) struct Batch {
 }
 
 /// Bytes for a socket.
-pub(crate) struct Send<'a> {
+pub(crate) struct Sending<'a> {
     pub(crate) socket: BorrowedFd<'a>,
     pub(crate) bytes: &'a [u8],
 }
@@ -32,7 +32,7 @@ const ENTRIES: u32 = limits::SENDS_PER_SLICE.next_power_of_two() as u32;
 impl Batch {
     /// None where there is no io_uring, or it is forbidden: containers often forbid it.
     pub(crate) fn new() -> Option<Self> {
-        match IoUring::new(ENTRIES) {
+        match IoUring::new(ENTRIES).and_then(able) {
             Ok(ring) => Some(Self { ring }),
             Err(error) => {
                 tracing::debug!(%error, "no io_uring, so each send is a system call");
@@ -41,30 +41,32 @@ impl Batch {
         }
     }
 
-    /// Sends what fits without waiting: how many bytes each socket took, or why none. No
-    /// more than [`limits::SENDS_PER_SLICE`] at once.
-    pub(crate) fn send(&mut self, sends: &[Send<'_>]) -> Vec<io::Result<usize>> {
-        let sends = &sends[..sends.len().min(limits::SENDS_PER_SLICE)];
+    /// Sends what fits without waiting: how many bytes each socket took, or why none. Beyond
+    /// [`limits::SENDS_PER_SLICE`] at once, the rest is answered as if its sockets were full.
+    pub(crate) fn send(&mut self, sends: &[Sending<'_>]) -> Vec<io::Result<usize>> {
         let mut queue = self.ring.submission();
+        let mut queued = 0;
         for (place, send) in (0..).zip(sends) {
             let entry = send.entry().user_data(place);
             // SAFETY: `sends` keeps the socket open and the bytes in place, and this
-            // function doesn't return before the kernel has answered every entry. There is
-            // room: the queue is empty between two calls and as long as a slice.
+            // function doesn't return before the kernel has answered every entry.
             #[expect(unsafe_code, reason = "the kernel is given addresses")]
             let pushed = unsafe { queue.push(&entry) };
-            debug_assert!(pushed.is_ok());
+            if pushed.is_err() {
+                break;
+            }
+            queued += 1;
         }
         drop(queue);
-        self.answers(sends.len())
+        self.answers(sends.len(), queued)
     }
 
-    /// What became of the entries in the queue.
-    fn answers(&mut self, count: usize) -> Vec<io::Result<usize>> {
+    /// What became of so many sends, of which the queue has the first.
+    fn answers(&mut self, count: usize, queued: usize) -> Vec<io::Result<usize>> {
         let mut answers: Vec<_> = (0..count)
             .map(|_| Err(io::ErrorKind::WouldBlock.into()))
             .collect();
-        let mut missing = count;
+        let mut missing = queued;
         while missing > 0 {
             if let Err(error) = self.ring.submit_and_wait(missing)
                 && !is_passing(&error)
@@ -83,13 +85,25 @@ impl Batch {
     }
 }
 
-impl Send<'_> {
+impl Sending<'_> {
     fn entry(&self) -> Entry {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         let length = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
         opcode::Send::new(Fd(self.socket.as_raw_fd()), self.bytes.as_ptr(), length)
             .flags(flags.bits().cast_signed())
             .build()
+    }
+}
+
+/// The ring, if the kernel sends by it and may be asked to. Before Linux 5.6 there are rings
+/// that can't send; and a policy may allow to make a ring and nothing else.
+fn able(ring: IoUring) -> io::Result<IoUring> {
+    let mut probe = Probe::new();
+    ring.submitter().register_probe(&mut probe)?;
+    ring.submitter().submit()?;
+    match probe.is_supported(opcode::Send::CODE) {
+        true => Ok(ring),
+        false => Err(io::ErrorKind::Unsupported.into()),
     }
 }
 
@@ -117,7 +131,7 @@ mod tests {
     #[test]
     fn each_socket_takes_what_fits_and_says_what_doesnt() {
         let Some(mut batch) = Batch::new() else {
-            return;
+            return println!("skipped: no io_uring");
         };
         let pairs: Vec<_> = (0..limits::SENDS_PER_SLICE)
             .map(|_| UnixStream::pair().unwrap())
@@ -133,7 +147,7 @@ mod tests {
                 .iter()
                 .zip(&texts)
                 .enumerate()
-                .map(|(place, (pair, text))| Send {
+                .map(|(place, (pair, text))| Sending {
                     socket: pair.0.as_fd(),
                     bytes: if place == full {
                         &large
@@ -163,6 +177,32 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn whoever_finds_no_place_in_a_batch_is_told_to_try_again() {
+        let Some(mut batch) = Batch::new() else {
+            return println!("skipped: no io_uring");
+        };
+        let pair = UnixStream::pair().unwrap();
+        let places = ENTRIES as usize;
+        let sends: Vec<_> = (0..places + 3)
+            .map(|_| Sending {
+                socket: pair.0.as_fd(),
+                bytes: b"x",
+            })
+            .collect();
+        let answers = batch.send(&sends);
+        assert_eq!(answers.len(), sends.len());
+        assert!(
+            answers[..places]
+                .iter()
+                .all(|answer| matches!(answer, Ok(1)))
+        );
+        for answer in &answers[places..] {
+            let error = answer.as_ref().unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::os::fd::BorrowedFd;
 pub(crate) struct Batch(Infallible);
 
 /// Bytes for a socket.
-pub(crate) struct Send<'a> {
+pub(crate) struct Sending<'a> {
     pub(crate) socket: BorrowedFd<'a>,
     pub(crate) bytes: &'a [u8],
 }
@@ -18,7 +18,7 @@ impl Batch {
         None
     }
 
-    pub(crate) fn send(&mut self, _: &[Send<'_>]) -> Vec<io::Result<usize>> {
+    pub(crate) fn send(&mut self, _: &[Sending<'_>]) -> Vec<io::Result<usize>> {
         match self.0 {}
     }
 }

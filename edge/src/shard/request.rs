@@ -50,7 +50,10 @@ impl<S: Site> Shard<S> {
                     let response = self.slow_down(too_much.seconds());
                     self.counted(request.uri().path(), began, response)
                 }
-                Ok(()) => self.answer(request, peer, caller, began).await,
+                Ok(()) => {
+                    self.answer(request, peer, caller, allowed.as_ref(), began)
+                        .await
+                }
             };
             Ok(self.finish(response, allowed, &answering))
         }))
@@ -61,13 +64,13 @@ impl<S: Site> Shard<S> {
         request: Request<Incoming>,
         peer: SocketAddr,
         caller: Caller,
+        allowed: Option<&HeaderValue>,
         began: Instant,
     ) -> Response<S::Body> {
         let cors = self.site.cors();
         if cors.is_preflight(request.method(), request.headers()) {
-            let allowed = cors.allowed(request.headers());
             let mut response = self.site.bare(StatusCode::NO_CONTENT);
-            cors.mark_preflight(allowed.as_ref(), response.headers_mut());
+            cors.mark_preflight(allowed, response.headers_mut());
             self.counted(request.uri().path(), began, response)
         } else if request.uri().path() == LIVE_PATH && request.method() == Method::GET {
             let response = self.upgrade(request, caller);

@@ -1,11 +1,15 @@
 //! Reads that are answered at once because their body lies ready, held against the same
 //! reads the long way round: an empty query changes nothing but the way.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use bytes::Bytes;
 use http::header::{DATE, HeaderName};
-use http::{Method, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use parterre_domain::TicketState;
+use parterre_edge::http::Ready;
 
 use crate::core::{Core, id};
 use crate::stage::{Edge, config};
@@ -83,11 +87,24 @@ async fn what_lies_ready_is_answered_as_the_long_way_round_would() {
     let edge = Edge::start(config).await;
     edge.ready().await;
     let event = format!("/v1/events/{}", id(1));
+    let ready = Ready::new(Arc::clone(&edge.shared));
+    let lies_ready = |path: &str| {
+        let mut request = Request::get(path).body(()).unwrap();
+        ready.answer(&mut request, Instant::now()).is_some()
+    };
     for sold in 0..2 {
         core.commit(1, &[(sold, TicketState::Sold)]);
         edge.agrees(&core, 1).await;
-        for part in ["", "/availability", "/layout", "/"] {
-            check(&edge, &format!("{event}{part}")).await;
+        for (part, is_hot) in [
+            ("", true),
+            ("/availability", true),
+            ("/layout", false),
+            ("/", false),
+        ] {
+            let path = format!("{event}{part}");
+            check(&edge, &path).await;
+            assert_eq!(lies_ready(&path), is_hot, "{path}");
+            assert!(!lies_ready(&format!("{path}?")), "{path}");
         }
     }
     check(&edge, &format!("/v1/events/{}", id(2))).await;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::process::Command;
 
@@ -14,6 +15,8 @@ use crate::wire::Failure;
 /// It refuses to run as root; Debian's packages make this account for it.
 const ACCOUNT: &str = "postgres";
 
+/// How long one of its programs may take: the longest fills a table and cleans up behind.
+const ANSWERED: Duration = Duration::from_secs(120);
 /// How long pgbench goes on at most: it is stopped when it has been measured.
 const PGBENCH_SECONDS: u32 = 3_600;
 
@@ -222,7 +225,9 @@ async fn ask(folder: &Path, sql: &str) -> Result<String, Failure> {
 
 /// What a program prints, when all went well.
 async fn output(command: &mut Command) -> Result<String, Failure> {
-    let ran = command.current_dir("/").kill_on_drop(true).output().await;
+    let running = command.current_dir("/").kill_on_drop(true).output();
+    let ran = tokio::time::timeout(ANSWERED, running).await;
+    let ran = ran.map_err(|_| odd(&format!("no answer in {ANSWERED:?}")))?;
     let ran = ran.map_err(|error| odd(&error))?;
     if ran.status.success() {
         return Ok(String::from_utf8_lossy(&ran.stdout).into_owned());

@@ -79,11 +79,17 @@ impl Side {
         let warm = before + u32::try_from(buyers).map_or(0.0, f64::from) * WARM;
         let is_warm = async || postgres.reservations().await.is_ok_and(|made| made > warm);
         pgbench.until(is_warm).await?;
-        let (cpu, made) = (cpu_of_tree(postgres.id())?, postgres.reservations().await?);
-        let began = Instant::now();
+        // Each is read in the same order before and after, so that all of them count the
+        // same while.
+        let first = postgres.reservations().await?;
+        let (cpu, began) = (cpu_of_tree(postgres.id())?, Instant::now());
         tokio::time::sleep(stage.lasts).await;
-        let made = postgres.reservations().await? - made;
-        let lasted = began.elapsed().as_secs_f64();
+        let last = postgres.reservations().await?;
+        let (made, lasted) = (last - first, began.elapsed().as_secs_f64());
+        if last - before >= f64::from(needed(stage) / 2) {
+            let what = "PostgreSQL sold out before the time was over";
+            return Err(Failure::Odd(what.to_owned()));
+        }
         let spent = cpu_of_tree(postgres.id())?.saturating_sub(cpu);
         self.per_second.push(made / lasted);
         self.micros.push(spent.as_secs_f64() * 1e6 / made);

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::program::{LOOK, Launch, Program, free_address, is_root};
 use crate::PeersArgs;
 use crate::args::read_token;
-use crate::process::Meter;
+use crate::process::cpu_of_tree;
 use crate::smoke::{about, upload};
 use crate::wire::{Admin, Call, Client, Failure, Origin, Shop};
 
@@ -197,8 +197,8 @@ async fn is_ready(ops: &Origin) -> bool {
     answer.is_ok_and(|answer| answer.status.is_success())
 }
 
-/// Waits until a process has nothing to do: what it still owes to others isn't counted
-/// against what comes next.
+/// Waits until a process and all that it has started have nothing to do: what they still owe
+/// to others isn't counted against what comes next.
 ///
 /// # Errors
 ///
@@ -206,9 +206,9 @@ async fn is_ready(ops: &Origin) -> bool {
 pub(super) async fn comes_to_rest(pid: u32) -> Result<(), Failure> {
     let began = Instant::now();
     while began.elapsed() < REST {
-        let meter = Meter::start(pid)?;
+        let before = cpu_of_tree(pid)?;
         tokio::time::sleep(GLANCE).await;
-        if meter.spent()? < QUIET {
+        if cpu_of_tree(pid)?.saturating_sub(before) < QUIET {
             break;
         }
     }

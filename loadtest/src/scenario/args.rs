@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use parterre_domain::EventId;
 
 use super::arrivals::Rate;
+use crate::args::ServerArgs;
 use crate::wire::Origin;
 
 /// The scenarios, and what belongs to them.
@@ -34,15 +35,9 @@ pub enum Scenario {
 /// What every scenario is told.
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {
-    /// Where an edge listens; repeat it to spread everybody over several
-    #[arg(long = "edge", default_value = "http://127.0.0.1:8080")]
-    pub edges: Vec<Origin>,
-    /// Where the core listens
-    #[arg(long, default_value = "http://127.0.0.1:8081")]
-    pub core: Origin,
-    /// The file that holds an admin token
-    #[arg(long, default_value = "data/admin-token")]
-    pub token_file: PathBuf,
+    /// Where to go.
+    #[command(flatten)]
+    pub server: ServerArgs,
     /// A process of the server on this machine, whose CPU time and memory are read; repeatable
     #[arg(long = "pid")]
     pub pids: Vec<u32>,

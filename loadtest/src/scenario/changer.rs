@@ -17,7 +17,7 @@ use super::recorder::Recorder;
 use super::zipf::Zipf;
 use crate::numbers::locked;
 use crate::smoke::{Buyer, Stage, Wish};
-use crate::wire::Reserved;
+use crate::wire::{Refused, Reserved};
 
 /// Changes of one run: every process of the crowd is told of all of them.
 const CHANGES: usize = 50_000;
@@ -136,8 +136,9 @@ impl Changer {
             count: 1,
             at_opening: false,
         };
-        let Ok(reserved) = buyer.claim(&wish).await else {
-            return;
+        let reserved = match buyer.claim(&wish).await {
+            Ok(reserved) => reserved,
+            Err(refused) => return self.refused(*change, refused.as_deref()),
         };
         let what = format!("{}, 201", self.how.name);
         self.recorder.took(&what, due.at, reserved.answered);
@@ -153,6 +154,18 @@ impl Changer {
                 let what = format!("{}, checkout and payment", self.how.name);
                 self.recorder.lasted(&what, began.elapsed());
             }
+        }
+    }
+
+    /// Nobody else wants the tickets of the plan, so only a server that is busy may refuse.
+    fn refused(&self, change: Change, refused: Option<&Refused>) {
+        let Some(Refused { slug, .. }) = refused else {
+            return;
+        };
+        if !matches!(slug.as_str(), "busy" | "core-unavailable" | "slow-down") {
+            let Change { event, ticket, .. } = change;
+            let said = format!("{ticket} of {event}, which nobody else wants, was refused: {slug}");
+            self.recorder.disagrees(said);
         }
     }
 

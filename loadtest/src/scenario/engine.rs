@@ -180,12 +180,16 @@ impl Run {
             stage.ledger.sort();
             return settle(stage).await;
         }
-        let mut shop = Shop::new(self.plan.run.edges[0].clone());
+        let mut shop = Shop::new(self.plan.run.server.edges[0].clone());
         let mut shown = Vec::new();
         for event in &self.events {
-            // What isn't answered here can't be compared, and says so by its count.
-            if let Ok(Ok(availability)) = shop.availability(*event).await {
-                shown.push(availability);
+            let numbers = &stage.numbers;
+            match shop.availability(*event).await {
+                Ok(Ok(availability)) => shown.push(availability),
+                Ok(Err(refused)) => {
+                    numbers.disagrees(format!("{event} at the end: {}", refused.slug));
+                }
+                Err(failure) => numbers.disagrees(format!("{event} at the end: {failure}")),
             }
         }
         shown

@@ -64,7 +64,7 @@ async fn reported(plan: Plan) -> Result<Outcome, String> {
     // Who only looks at what is there needs no token.
     let token = match (&plan.events, plan.writes()) {
         (Events::Existing(_), false) => String::new(),
-        _ => read_token(&plan.run.token_file)?,
+        _ => read_token(&plan.run.server.token_file)?,
     };
     let report = engine::run(plan, token).await;
     let report = report.map_err(|failure| format!("the test can't begin: {failure}"))?;

@@ -83,8 +83,8 @@ impl Plan {
     /// The whole crowd, over these events.
     pub(super) fn crowd(&self, events: &[EventId]) -> Part {
         Part {
-            edges: self.run.edges.clone(),
-            core: self.run.core.clone(),
+            edges: self.run.server.edges.clone(),
+            core: self.run.server.core.clone(),
             seed: self.run.seed,
             lasts: self.lasts(),
             events: events.to_vec(),

@@ -27,7 +27,7 @@ pub(super) async fn prepare(plan: &Plan, token: &str) -> Result<Vec<EventId>, Fa
             opens_later,
         } => publish(plan, token, *count, *tickets, *opens_later).await?,
     };
-    for edge in &plan.run.edges {
+    for edge in &plan.run.server.edges {
         let mut client = Client::new(edge.clone());
         for event in &events {
             is_shown(&mut client, *event).await?;
@@ -43,7 +43,7 @@ async fn publish(
     tickets: u32,
     opens_later: bool,
 ) -> Result<Vec<EventId>, Failure> {
-    let mut admin = Admin::new(plan.run.core.clone(), token);
+    let mut admin = Admin::new(plan.run.server.core.clone(), token);
     let mut events = Vec::with_capacity(count);
     for number in 1..=count.max(1) {
         let mut about = about(number, plan.run.seed, plan.hold_seconds())?;
@@ -78,7 +78,7 @@ pub(super) async fn opens(
     event: EventId,
     at: Timestamp,
 ) -> Result<(), Failure> {
-    let mut admin = Admin::new(plan.run.core.clone(), token);
+    let mut admin = Admin::new(plan.run.server.core.clone(), token);
     let body = serde_json::json!({ "sale_opens_at": at });
     let call = Call::new(Method::PATCH, format!("/admin/v1/events/{event}"))
         .with_body("application/json", body.to_string());

@@ -10,7 +10,7 @@ use tokio::task::spawn_local;
 use parterre_domain::limits;
 
 use super::{Live, Surroundings};
-use crate::live::batch::Send;
+use crate::live::batch::Sending;
 use crate::live::hub::{Hub, World};
 use crate::live::outlet::Outlet;
 use crate::slab::ConnectionId;
@@ -60,7 +60,7 @@ impl<W: Surroundings> Live<W> {
         let owed: Vec<_> = ids.iter().filter_map(owed).collect();
         let sends: Vec<_> = owed
             .iter()
-            .map(|&(_, _, socket, ref bytes)| Send { socket, bytes })
+            .map(|&(_, _, socket, ref bytes)| Sending { socket, bytes })
             .collect();
         let answers = batch.send(&sends);
         for ((id, outlet, _, bytes), answer) in owed.into_iter().zip(answers) {

@@ -114,9 +114,11 @@ async fn server(stall: Instant) -> SocketAddr {
                     if now >= stall && now < stall + STALL {
                         tokio::time::sleep_until((stall + STALL).into()).await;
                     }
-                    // No tags: every read is a whole one.
-                    let answer = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
-                    if stream.write_all(answer).await.is_err() {
+                    // A tag of its own each time, so that every read is a whole one.
+                    let tag = fastrand::u64(..);
+                    let answer =
+                        format!("HTTP/1.1 200 OK\r\netag: \"{tag}\"\r\ncontent-length: 0\r\n\r\n");
+                    if stream.write_all(answer.as_bytes()).await.is_err() {
                         return;
                     }
                 }

@@ -80,9 +80,12 @@ impl Browser {
 
     fn note(&self, due: Instant, look: &Look, read: &Read) {
         let recorder = &self.scene.recorder;
-        recorder.done(read.answered);
-        recorder.took(LOOK, due, read.answered);
-        recorder.took(SERVED, read.sent, read.answered);
+        // A refusal is soon said: as a look it would make a server that fails look fast.
+        if matches!(read.status, 200 | 304) {
+            recorder.done(read.answered);
+            recorder.took(LOOK, due, read.answered);
+            recorder.took(SERVED, read.sent, read.answered);
+        }
         match read.status {
             304 => recorder.took("look, not modified", due, read.answered),
             200 => recorder.took(look.kind, due, read.answered),

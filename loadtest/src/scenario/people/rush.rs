@@ -28,6 +28,8 @@ const THINKING: Duration = Duration::from_millis(300);
 const FRONT: usize = 60;
 /// How long somebody waits at most when told that the sale isn't open yet.
 const NOT_YET: Duration = Duration::from_secs(1);
+/// How long after the opening an edge may not know of it.
+const OPENING: Duration = Duration::from_secs(5);
 
 /// One of the crowd.
 struct Waiting {
@@ -83,7 +85,7 @@ pub(super) fn buy(tasks: &mut JoinSet<()>, scene: &Arc<Scene>, stage: &Arc<Stage
 
 impl Waiting {
     async fn run(mut self) {
-        let opens = self.scene.recorder.began() + self.rush.opens_at;
+        let opens = self.opens();
         let reaction = self.rush.reaction.mul_f64(self.random.f64());
         tokio::time::sleep_until((opens + reaction).into()).await;
         match self.reserve(opens, opens + reaction).await {
@@ -161,8 +163,12 @@ impl Waiting {
             event: self.event,
             request,
             count,
-            at_opening: true,
+            at_opening: Instant::now() < self.opens() + OPENING,
         })
+    }
+
+    fn opens(&self) -> Instant {
+        self.scene.recorder.began() + self.rush.opens_at
     }
 
     /// How long it thinks before the next try, some longer than others; or waits, where the

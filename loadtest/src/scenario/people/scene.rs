@@ -49,6 +49,13 @@ impl Scene {
         Arc::new(stage(&self.part, "", at))
     }
 
+    /// Whether the run is under way.
+    pub(super) fn is_playing(&self) -> bool {
+        let now = Instant::now();
+        let begins = *self.begins.borrow();
+        begins.is_some_and(|at| at <= now && now < at + self.part.lasts)
+    }
+
     /// When the run begins, once that is known.
     pub(super) fn begins(&self) -> watch::Receiver<Option<Instant>> {
         self.begins.subscribe()

@@ -203,7 +203,9 @@ impl Watcher {
                 changes,
                 ..
             } => {
-                recorder.count(DELTAS);
+                if self.scene.is_playing() {
+                    recorder.count(DELTAS);
+                }
                 let missed = self.scene.deliveries.on_screen(
                     self.event,
                     changes,

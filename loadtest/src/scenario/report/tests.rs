@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::args::ServerArgs;
 use crate::scenario::people::LOOK;
 use crate::scenario::recorder::{Done, Recorded};
 
@@ -18,9 +19,11 @@ fn report(disagreements: &[&str]) -> Report {
         .for_each(|said| recorded.disagrees((*said).to_owned()));
     let args = crate::scenario::args::BrowseArgs {
         run: crate::scenario::args::RunArgs {
-            edges: Vec::new(),
-            core: "http://127.0.0.1:1".parse().expect("an origin"),
-            token_file: "token".into(),
+            server: ServerArgs {
+                edges: Vec::new(),
+                core: "http://127.0.0.1:1".parse().expect("an origin"),
+                token_file: "token".into(),
+            },
             pids: vec![7],
             ops: Vec::new(),
             seconds: 5,
