@@ -9,6 +9,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use parterre_domain::{Problem, Slug, limits};
+use parterre_gate::listen;
 use parterre_gate::server::{self, Terms};
 use parterre_gate::tls::Tls;
 use tokio::net::TcpListener;
@@ -44,8 +45,9 @@ impl Probe {
 }
 
 /// Binds the listener; says how to mend it when that fails.
-pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Ended> {
-    TcpListener::bind(address).await.map_err(|error| {
+pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, Ended> {
+    let listener = listen::bind(address).and_then(TcpListener::from_std);
+    listener.map_err(|error| {
         let mend = "stop what uses the port or choose another with --ops-listen";
         Ended::cannot(format!("can't listen on {address}: {error}; {mend}"))
     })

@@ -102,7 +102,7 @@ pub async fn build_with_clock(config: Config, clock: Clock) -> Result<Core, Star
     probe::sane_clock(&store, &clock)
         .await
         .map_err(|wrong| StartError(wrong.to_string()))?;
-    let server = http::bind(config.listen, "--listen (beside an edge: --core-listen)").await?;
+    let server = http::bind(config.listen, "--listen (beside an edge: --core-listen)")?;
     let metrics = Metrics::new().map_err(|error| StartError(error.to_string()))?;
     let layouts = Layouts::new(store.clone());
     let (lanes, running) = Lanes::start(store.lanes(), &store, &layouts, &clock, &metrics)

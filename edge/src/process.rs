@@ -4,6 +4,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
+use parterre_gate::listen;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -37,9 +38,9 @@ pub struct Process {
 ///
 /// See [`StartError`].
 pub fn build(config: Config) -> Result<Process, StartError> {
-    let listen = config.listen;
-    let failed = |error| StartError::Listen(listen, error);
-    let listeners = shard::bind(listen, config.shards).map_err(failed)?;
+    let address = config.listen;
+    let failed = |error| StartError::Listen(address, error);
+    let listeners = listen::bind_sharded(address, config.shards).map_err(failed)?;
     let address = listeners[0].local_addr().map_err(failed)?;
     let edge = Edge::new(config, Handle::current())?;
     Ok(Process {

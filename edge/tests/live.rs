@@ -18,6 +18,7 @@ use parterre_domain::{EventId, Timestamp};
 use parterre_edge::config::Config;
 use parterre_edge::context::Edge;
 use parterre_edge::shard;
+use parterre_gate::listen::bind_sharded;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -78,7 +79,7 @@ async fn say(client: &mut Client, message: &FromClient) {
 async fn an_edge_without_a_core_stays_connected_says_so_and_drains() {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let edge = Edge::new(config(any), Handle::current()).unwrap();
-    let listeners = shard::bind(any, 2).unwrap();
+    let listeners = bind_sharded(any, 2).unwrap();
     let address = listeners[0].local_addr().unwrap();
     let (stop, stopped) = watch::channel(false);
     let served = tokio::spawn(shard::serve(edge.clone(), listeners, stopped));

@@ -15,7 +15,7 @@ pub(super) async fn run(args: cli::Core) -> Result<(), Ended> {
     let stop = signals::stop()?;
     let drain = args.common.drain;
     let tls = args.common.encryption.start()?;
-    let listener = ops::bind(args.ops_listen).await?;
+    let listener = ops::bind(args.ops_listen)?;
     let core = parterre_core::build(config(args, tls.clone())?).await?;
     tracing::info!(address = %core.address(), "the core listens");
     let vitals = Vitals::new()?;

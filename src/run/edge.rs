@@ -11,7 +11,7 @@ use crate::{secrets, signals};
 pub(super) async fn run(args: cli::Edge) -> Result<(), Ended> {
     let stop = signals::stop()?;
     let tls = args.common.encryption.start()?;
-    let listener = ops::bind(args.ops_listen).await?;
+    let listener = ops::bind(args.ops_listen)?;
     let config = Config {
         cores: args.core,
         listen: args.listen,

@@ -27,7 +27,7 @@ pub(super) async fn run(args: Standalone) -> Result<(), Ended> {
     let admin_token = secrets::read(&args.data.join("admin-token"), true)?;
     let cluster_secret = secrets::read(&args.data.join("cluster-secret"), true)?;
     let signing_keys = secrets::signing_keys(&args.data.join("signing-key"), true)?;
-    let listener = ops::bind(args.ops_listen).await?;
+    let listener = ops::bind(args.ops_listen)?;
     let edge = parterre_edge::build(edge_config(
         &args,
         &cluster_secret,

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use parterre_domain::limits;
+use parterre_gate::listen;
 use parterre_gate::server::{self, Terms};
 use parterre_gate::tls::Tls;
 use tokio::net::TcpListener;
@@ -22,13 +23,14 @@ pub(crate) struct Server {
 }
 
 /// Binds a listener; says how to mend it when that fails.
-pub(crate) async fn bind(address: SocketAddr, flag: &str) -> Result<Server, StartError> {
+pub(crate) fn bind(address: SocketAddr, flag: &str) -> Result<Server, StartError> {
     let failed = |error: std::io::Error| {
         StartError(format!(
             "can't listen on {address}: {error}; stop what uses the port or choose another with {flag}"
         ))
     };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let listener = listen::bind(address).and_then(TcpListener::from_std);
+    let listener = listener.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok(Server { listener, address })
 }

@@ -7,7 +7,6 @@
 //! look at all of them a second, instead of a timer for each request.
 
 mod door;
-mod listen;
 mod request;
 mod site;
 
@@ -37,7 +36,6 @@ use crate::cors::Cors;
 use crate::live::{Live, Surroundings};
 
 pub(crate) use self::door::DoorClosed;
-pub use self::listen::bind;
 pub use self::site::serve;
 
 /// What a shard serves.

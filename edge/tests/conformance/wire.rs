@@ -8,6 +8,7 @@ use std::time::Duration;
 use parterre_edge::config::Config;
 use parterre_edge::context::Edge;
 use parterre_edge::shard;
+use parterre_gate::listen::bind_sharded;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -324,7 +325,7 @@ fn edge() -> SocketAddr {
                 clients: parterre_gate::admission::Rules::default(),
             };
             let edge = Edge::new(config, runtime.handle().clone()).unwrap();
-            let listeners = shard::bind(any, 2).unwrap();
+            let listeners = bind_sharded(any, 2).unwrap();
             tell.send(listeners[0].local_addr().unwrap()).unwrap();
             let (_stop, stopped) = watch::channel(false);
             runtime

@@ -11,6 +11,7 @@ use parterre_domain::{
     CountsChange, EventChange, EventId, EventRecord, LayoutChunk, Life, LogRecord, NewTicket,
     Position, Rev, SalePhase, Slug, States, TicketId, TicketState, Timestamp,
 };
+use parterre_gate::listen;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -107,7 +108,7 @@ impl Core {
             news: watch::channel(0).0,
         });
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        let listener = TcpListener::bind(free).await.unwrap();
+        let listener = TcpListener::from_std(listen::bind(free).unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let mut core = Self {
             world,
@@ -150,7 +151,8 @@ impl Core {
     /// Starts it again where it was, with what it had.
     pub(crate) async fn revive(&mut self) {
         self.cut = watch::channel(false).0;
-        let listener = TcpListener::bind(self.address).await.unwrap();
+        let listener = listen::bind(self.address).unwrap();
+        let listener = TcpListener::from_std(listener).unwrap();
         self.serve(listener);
     }
 

@@ -1,4 +1,5 @@
-//! One port, a listener a shard.
+//! Listeners of every role, with a queue as long as a rush: [`tokio`]'s own bind makes one
+//! of 128, and whoever finds it full is heard a second later, when the kernel asks again.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -7,22 +8,31 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use parterre_domain::limits;
 
+/// Binds a listener.
+///
+/// # Errors
+///
+/// When the address can't be bound, as when another process listens there.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    listening(socket(address)?, address)
+}
+
 /// Binds one listener a shard, all to one port; to a free one if the port is 0.
 ///
 /// # Errors
 ///
 /// When the address can't be bound, as when another process listens there.
-pub fn bind(listen: SocketAddr, shards: usize) -> io::Result<Vec<TcpListener>> {
+pub fn bind_sharded(listen: SocketAddr, shards: usize) -> io::Result<Vec<TcpListener>> {
     if listen.port() != 0 {
         // Two processes of one user may share a port by `SO_REUSEPORT`, and would
         // unnoticed: ask once without it.
         let probe = socket(listen)?;
         probe.bind(&SockAddr::from(listen))?;
     }
-    let mut listeners = vec![listener(listen)?];
+    let mut listeners = vec![sharing(listen)?];
     let bound = listeners[0].local_addr()?;
     for _ in 1..shards.max(1) {
-        listeners.push(listener(bound)?);
+        listeners.push(sharing(bound)?);
     }
     Ok(listeners)
 }
@@ -38,9 +48,13 @@ fn socket(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn listener(address: SocketAddr) -> io::Result<TcpListener> {
+fn sharing(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket(address)?;
     socket.set_reuse_port(true)?;
+    listening(socket, address)
+}
+
+fn listening(socket: Socket, address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_nonblocking(true)?;
     socket.bind(&SockAddr::from(address))?;
     socket.listen(limits::BACKLOG)?;
@@ -49,6 +63,9 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpStream;
+    use std::time::Duration;
+
     use super::*;
 
     fn free() -> SocketAddr {
@@ -56,8 +73,24 @@ mod tests {
     }
 
     #[test]
+    fn a_rush_waits_in_the_queue_of_a_listener_that_is_slow_to_accept() {
+        const PATIENCE: Duration = Duration::from_millis(500);
+        let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn");
+        let most: usize = most.map_or(128, |text| text.trim().parse().unwrap());
+        let listeners = [
+            bind(free()).unwrap(),
+            bind_sharded(free(), 1).unwrap().remove(0),
+        ];
+        for listener in listeners {
+            let address = listener.local_addr().unwrap();
+            let rush = (0..most.min(1_000)).map(|_| TcpStream::connect_timeout(&address, PATIENCE));
+            rush.collect::<io::Result<Vec<_>>>().unwrap();
+        }
+    }
+
+    #[test]
     fn all_shards_listen_on_one_free_port() {
-        let listeners = bind(free(), 3).unwrap();
+        let listeners = bind_sharded(free(), 3).unwrap();
         let addresses: Vec<_> = listeners
             .iter()
             .map(|listener| listener.local_addr().unwrap())
@@ -69,11 +102,11 @@ mod tests {
 
     #[test]
     fn a_port_in_use_is_refused_though_its_user_would_share_it() {
-        let listeners = bind(free(), 2).unwrap();
+        let listeners = bind_sharded(free(), 2).unwrap();
         let taken = listeners[0].local_addr().unwrap();
-        let error = bind(taken, 2).unwrap_err();
+        let error = bind_sharded(taken, 2).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         drop(listeners);
-        bind(taken, 2).unwrap();
+        bind_sharded(taken, 2).unwrap();
     }
 }
