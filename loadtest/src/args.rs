@@ -196,7 +196,7 @@ pub async fn run(args: LoadtestArgs) -> Result<Outcome, String> {
             })
         }
         Test::Floor(args) => {
-            let ended = crate::peers::floor(&args);
+            let ended = crate::bench::floor(&args);
             ended.map_err(|error| format!("the floor gave way: {error}"))?;
             Ok(Outcome {
                 text: String::new(),

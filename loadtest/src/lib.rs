@@ -11,6 +11,7 @@
 //! and a report.
 
 mod args;
+mod bench;
 mod clock;
 pub mod fold;
 mod numbers;

@@ -9,9 +9,8 @@ use parterre_domain::limits;
 
 use super::hot::Hot;
 use super::peer::NCHAN;
-use super::program::LOOK;
 use super::report::Report;
-use super::stage::{Stage, comes_to_rest};
+use crate::bench::{LOOK, Stage, comes_to_rest, float};
 use crate::numbers::{Spread, histogram, locked};
 use crate::process::{Aside, Meter, resident_kib};
 use crate::raw::{Frame, Screens, Seen};
@@ -56,7 +55,11 @@ impl Measured {
 }
 
 /// Measures Parterre, nchan and the floor by turns.
-pub(super) async fn measure(stage: &Stage, report: &mut Report) -> Result<(), Failure> {
+pub(super) async fn measure(
+    stage: &Stage,
+    watchers: usize,
+    report: &mut Report,
+) -> Result<(), Failure> {
     let _aside = Aside::hold()?;
     let mut own = Measured::default();
     let (mut nchan, mut floor) = (Measured::default(), Measured::default());
@@ -64,20 +67,20 @@ pub(super) async fn measure(stage: &Stage, report: &mut Report) -> Result<(), Fa
         stage.says(format!("screens of Parterre, round {round}"));
         let mut hot = Hot::parterre(stage).await?;
         let frame = hot.sample().await?;
-        one(stage, &mut hot, &mut own).await?;
+        one(stage, watchers, &mut hot, &mut own).await?;
         drop(hot);
         if NCHAN.is_installed() {
             stage.says(format!("screens of nchan, round {round}"));
             let mut hot = Hot::nchan(stage, &frame).await?;
-            one(stage, &mut hot, &mut nchan).await?;
+            one(stage, watchers, &mut hot, &mut nchan).await?;
         }
         stage.says(format!("screens of a bare loop, round {round}"));
-        let mut hot = Hot::floor(stage, &frame).await?;
-        one(stage, &mut hot, &mut floor).await?;
+        let mut hot = Hot::floor(stage, watchers, &frame).await?;
+        one(stage, watchers, &mut hot, &mut floor).await?;
         if round == 1 {
-            let (bytes, screens) = (frame.len(), stage.watchers);
+            let bytes = frame.len();
             report.notes.push(format!(
-                "{screens} screens, each told of a change in {bytes} bytes, one change a second"
+                "{watchers} screens, each told of a change in {bytes} bytes, one change a second"
             ));
         }
     }
@@ -96,11 +99,16 @@ pub(super) async fn measure(stage: &Stage, report: &mut Report) -> Result<(), Fa
 }
 
 /// One turn of one server: screens come, rest, and then see a change a second.
-async fn one(stage: &Stage, hot: &mut Hot, to: &mut Measured) -> Result<(), Failure> {
+async fn one(
+    stage: &Stage,
+    watchers: usize,
+    hot: &mut Hot,
+    to: &mut Measured,
+) -> Result<(), Failure> {
     let noted = Arc::new(Mutex::new(Noted::new()));
     let notes = Arc::clone(&noted);
     let seen: Arc<Seen> = Arc::new(move |frame: Frame<'_>, now| locked(&notes).note(&frame, now));
-    let first = FIRST.min(stage.watchers / 2);
+    let first = FIRST.min(watchers / 2);
     let mut few = Screens::open(&hot.door, first, &seen).await?;
     comes_to_rest(hot.pid()).await?;
     let is_weighed = hot.is_weighed() && to.of(MEMORY).is_empty();
@@ -111,7 +119,7 @@ async fn one(stage: &Stage, hot: &mut Hot, to: &mut Measured) -> Result<(), Fail
         )),
         false => None,
     };
-    let mut many = Screens::open(&hot.door, stage.watchers - first, &seen).await?;
+    let mut many = Screens::open(&hot.door, watchers - first, &seen).await?;
     comes_to_rest(hot.pid()).await?;
     if let Some((kib, micros)) = before {
         let more = settled_kib(hot.pid()).await?.saturating_sub(kib);
@@ -120,7 +128,7 @@ async fn one(stage: &Stage, hot: &mut Hot, to: &mut Measured) -> Result<(), Fail
         let what = "CPU of an idle WebSocket, heartbeats included, µs a second";
         to.note(what, more / float(many.count()));
     }
-    changes(stage, hot, &noted, to).await?;
+    changes(stage, watchers, hot, &noted, to).await?;
     match few.failure().or_else(|| many.failure()) {
         Some(failure) => Err(failure),
         None => Ok(()),
@@ -150,6 +158,7 @@ async fn idle(pid: u32, lasts: Duration) -> Result<f64, Failure> {
 /// A change a second for as long as a measurement lasts.
 async fn changes(
     stage: &Stage,
+    watchers: usize,
     hot: &mut Hot,
     noted: &Mutex<Noted>,
     to: &mut Measured,
@@ -164,10 +173,10 @@ async fn changes(
         locked(noted).begin(submitted);
         hot.change().await?;
         accepted.push(millis(submitted.elapsed()));
-        while locked(noted).arrived < stage.watchers {
+        while locked(noted).arrived < watchers {
             if submitted.elapsed() > ARRIVED {
-                let (arrived, all) = (locked(noted).arrived, stage.watchers);
-                let what = format!("{arrived} of {all} screens saw a change in {ARRIVED:?}");
+                let arrived = locked(noted).arrived;
+                let what = format!("{arrived} of {watchers} screens saw a change in {ARRIVED:?}");
                 return Err(Failure::Odd(what));
             }
             tokio::time::sleep(LOOK).await;
@@ -178,14 +187,14 @@ async fn changes(
     let spent = meter.spent()?.as_secs_f64() * 1e6;
     let idle = idle_micros * began.elapsed().as_secs_f64();
     let spread = Spread::of(&locked(noted).took);
-    let deliveries = float(stage.watchers) * float(last.len());
+    let deliveries = float(watchers) * float(last.len());
     to.note("server CPU for a delivery, µs", (spent - idle) / deliveries);
     for (name, micros) in [
         ("p50", spread.p50_micros),
         ("p99", spread.p99_micros),
         ("the last", spread.max_micros),
     ] {
-        let what = format!("from a change to {} screens, {name}, ms", stage.watchers);
+        let what = format!("from a change to {watchers} screens, {name}, ms");
         to.note(what, each(micros, 1_000));
     }
     let reached = deliveries / last.iter().sum::<f64>() * 1e3;
@@ -245,9 +254,4 @@ fn millis(took: Duration) -> f64 {
 
 fn each(all: u64, among: usize) -> f64 {
     float(usize::try_from(all).unwrap_or(usize::MAX)) / float(among)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of a few millions")]
-fn float(count: usize) -> f64 {
-    count as f64
 }

@@ -1,22 +1,15 @@
 //! A server with one channel that everybody watches, and who changes it.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use parterre_domain::EventId;
-use parterre_domain::wire::live::{FromClient, JSON};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-use super::floor::Floor;
 use super::nginx::Nginx;
-use super::program::LOOK;
-use super::stage::{Parterre, Stage};
+use crate::bench::{Floor, LOOK, Parterre, Stage, door};
 use crate::numbers::locked;
 use crate::raw::{Connection, Door, Frame, Screens, Seen, framed, post};
-use crate::wire::{Broken, Failure};
+use crate::wire::Failure;
 
 /// Tickets of the event: one is reserved at each change.
 const TICKETS: u32 = 2_000;
@@ -24,8 +17,6 @@ const TICKETS: u32 = 2_000;
 const CHANGE: &[u8] = br#"{"op":"delta""#;
 /// How long one screen may wait for a change.
 const SAMPLED: Duration = Duration::from_secs(10);
-/// How long the floor may take for a change.
-const SENT: Duration = Duration::from_secs(20);
 
 /// Whether a frame brings a change.
 pub(super) fn is_change(frame: &Frame<'_>) -> bool {
@@ -52,8 +43,6 @@ enum Server {
     },
     Floor {
         floor: Floor,
-        /// Connected at the first change: by then all screens are in.
-        publisher: Option<TcpStream>,
         frame: Vec<u8>,
     },
 }
@@ -67,14 +56,8 @@ impl Hot {
     pub(super) async fn parterre(stage: &Stage) -> Result<Self, Failure> {
         let mut parterre = Parterre::start(stage, crate::process::SERVER_CORE).await?;
         let event = parterre.publish(TICKETS).await?;
-        let subscribe = FromClient::Subscribe { event, since: None };
-        let says = serde_json::to_string(&subscribe);
-        let says = says.map_err(|error| Failure::Odd(error.to_string()))?;
-        let mut door = door(parterre.edge, "/v1/live");
-        door.subprotocol = Some(JSON);
-        door.says = Some(says);
         Ok(Self {
-            door,
+            door: parterre.door(event)?,
             server: Server::Parterre {
                 buyer: Connection::open(parterre.edge).await?,
                 parterre: Box::new(parterre),
@@ -100,13 +83,16 @@ impl Hot {
     }
 
     /// The bare loop. A change is a frame of these bytes.
-    pub(super) async fn floor(stage: &Stage, payload: &[u8]) -> Result<Self, Failure> {
-        let floor = Floor::start(stage).await?;
+    pub(super) async fn floor(
+        stage: &Stage,
+        watchers: usize,
+        payload: &[u8],
+    ) -> Result<Self, Failure> {
+        let floor = Floor::start(stage, watchers).await?;
         Ok(Self {
             door: door(floor.address, "/"),
             server: Server::Floor {
                 floor,
-                publisher: None,
                 frame: framed(0x81, payload),
             },
         })
@@ -159,14 +145,7 @@ impl Hot {
             Server::Nchan {
                 publisher, message, ..
             } => accepted(publisher, message).await,
-            Server::Floor {
-                floor,
-                publisher,
-                frame,
-            } => match tokio::time::timeout(SENT, send(floor, publisher, frame)).await {
-                Ok(sent) => sent.map_err(|error| Broken::Lost(error.to_string()).into()),
-                Err(_) => Err(Failure::Odd(format!("nothing sent in {SENT:?}"))),
-            },
+            Server::Floor { floor, frame } => floor.sends(frame).await,
         }
     }
 
@@ -204,20 +183,6 @@ impl Hot {
     }
 }
 
-/// Each server's screens come from an address of their own, as the ports that others have
-/// used aren't free at once.
-fn door(address: SocketAddr, path: &str) -> Door {
-    static LAST: AtomicU8 = AtomicU8::new(0);
-    let number = LAST.fetch_add(1, Ordering::Relaxed);
-    Door {
-        address,
-        path: path.to_owned(),
-        subprotocol: None,
-        says: None,
-        source: Some(Ipv4Addr::new(127, 0, 1, number).into()),
-    }
-}
-
 async fn accepted(connection: &mut Connection, request: &[u8]) -> Result<(), Failure> {
     let answer = connection.call(request).await?;
     if matches!(answer.status, 201 | 202) {
@@ -228,19 +193,4 @@ async fn accepted(connection: &mut Connection, request: &[u8]) -> Result<(), Fai
         "{} for a change: {body}",
         answer.status
     )))
-}
-
-async fn send(
-    floor: &Floor,
-    publisher: &mut Option<TcpStream>,
-    frame: &[u8],
-) -> std::io::Result<()> {
-    let publisher = match publisher {
-        Some(publisher) => publisher,
-        None => publisher.insert(TcpStream::connect(floor.address).await?),
-    };
-    publisher.write_all(frame).await?;
-    // It says when it is done, but the screens say that as well: only that it does matters.
-    publisher.read_u8().await?;
-    Ok(())
 }

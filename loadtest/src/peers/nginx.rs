@@ -6,8 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use super::peer::{NCHAN, NGINX};
-use super::program::{Launch, Program, free_address};
-use super::stage::Stage;
+use crate::bench::{Launch, Program, Stage, free_address};
 use crate::process::{SERVER_CORE, children};
 use crate::wire::Failure;
 

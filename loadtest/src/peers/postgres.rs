@@ -7,8 +7,7 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use super::peer::POSTGRES;
-use super::program::{Launch, Program, under};
-use super::stage::Stage;
+use crate::bench::{Launch, Program, Stage, under};
 use crate::process::all_cores;
 use crate::wire::Failure;
 

@@ -2,12 +2,11 @@
 
 use std::net::SocketAddr;
 
-use super::calls::{Calls, again, like};
 use super::nginx::{Nginx, Page};
 use super::peer::{NGINX, VARNISH};
 use super::report::Report;
-use super::stage::{Parterre, Stage};
 use super::varnish::Varnish;
+use crate::bench::{Calls, Parterre, Stage, again, like};
 use crate::process::{Aside, Meter, SERVER_CORE};
 use crate::raw::{Connection, get};
 use crate::wire::{Call, Client, Failure};

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::calls::{Calls, again, answered};
-use super::program::LOOK;
 use super::report::Report;
-use super::stage::{Parterre, Stage};
+use crate::bench::{Calls, LOOK, Parterre, Stage, again, answered};
 use crate::process::{Aside, Meter, SERVER_CORE};
 use crate::raw::{Connection, post};
 use crate::wire::Failure;

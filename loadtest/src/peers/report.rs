@@ -4,19 +4,10 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::bench::{Figure, Table};
+
 /// What is written as more than nothing.
 const LEAST: f64 = 0.005;
-
-/// The middle of several measurements of one thing, with the least and the most.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Figure {
-    /// The median.
-    pub median: f64,
-    /// The least.
-    pub least: f64,
-    /// The most.
-    pub most: f64,
-}
 
 /// One thing that was measured.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -46,20 +37,6 @@ pub struct Report {
     pub notes: Vec<String>,
     /// The figures.
     pub rows: Vec<Row>,
-}
-
-impl Figure {
-    /// Of what was measured; none of nothing.
-    pub fn of(measured: &[f64]) -> Option<Self> {
-        let mut sorted = measured.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        Some(Self {
-            // Of an even number, the lower of the two in the middle.
-            median: *sorted.get(sorted.len().saturating_sub(1) / 2)?,
-            least: *sorted.first()?,
-            most: *sorted.last()?,
-        })
-    }
 }
 
 impl Report {
@@ -103,44 +80,6 @@ impl Row {
     }
 }
 
-impl fmt::Display for Figure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            median,
-            least,
-            most,
-        } = *self;
-        write!(f, "{}", Number(median))?;
-        if least < most {
-            write!(f, " ({} to {})", Number(least), Number(most))?;
-        }
-        Ok(())
-    }
-}
-
-/// A number with the digits that mean something.
-struct Number(f64);
-
-impl fmt::Display for Number {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = match self.0.abs() {
-            0.0..10.0 => format!("{:.2}", self.0),
-            10.0..100.0 => format!("{:.1}", self.0),
-            _ => format!("{:.0}", self.0),
-        };
-        let is_whole = !text.contains('.');
-        for (at, letter) in text.char_indices() {
-            // Behind every third digit from the end, if there is one before.
-            let is_between = at > 0 && (text.len() - at).is_multiple_of(3);
-            if is_whole && is_between && !text[..at].ends_with('-') {
-                f.write_str(",")?;
-            }
-            write!(f, "{letter}")?;
-        }
-        Ok(())
-    }
-}
-
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}\n", self.command)?;
@@ -154,50 +93,14 @@ impl fmt::Display for Report {
         }
         writeln!(f)?;
         let titles = ["what", "Parterre", "peer", "ratio"].map(str::to_owned);
-        let cells: Vec<_> = self.rows.iter().map(Row::cells).collect();
-        let width = |column: usize| {
-            let all = cells.iter().chain([&titles]);
-            let widths = all.map(|cells| cells[column].chars().count());
-            widths.max().unwrap_or(0)
-        };
-        let widths = [width(0), width(1), width(2), width(3)];
-        line(f, &titles, widths)?;
-        line(f, &widths.map(|width| "-".repeat(width)), widths)?;
-        for cells in &cells {
-            line(f, cells, widths)?;
-        }
-        Ok(())
+        let rows: Vec<_> = self.rows.iter().map(Row::cells).collect();
+        write!(f, "{}", Table { titles, rows })
     }
-}
-
-fn line(f: &mut fmt::Formatter<'_>, cells: &[String; 4], widths: [usize; 4]) -> fmt::Result {
-    for (cell, width) in cells.iter().zip(widths) {
-        write!(f, "| {cell:<width$} ")?;
-    }
-    writeln!(f, "|")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_figure_is_the_middle_between_the_least_and_the_most() {
-        let check = |measured: &[f64], expected: &str| {
-            let said = Figure::of(measured).map(|figure| figure.to_string());
-            assert_eq!(said.unwrap_or_default(), expected, "{measured:?}");
-        };
-        check(&[], "");
-        check(&[5.0], "5.00");
-        check(&[11.26, 9.0, 120.4], "11.3 (9.00 to 120)");
-        check(&[2.0, 1.0], "1.00 (1.00 to 2.00)");
-        check(
-            &[123_456.7, 1_234_567.0, 999.9],
-            "123,457 (1,000 to 1,234,567)",
-        );
-        check(&[-0.5], "-0.50");
-        check(&[-123_456.0], "-123,456");
-    }
 
     #[test]
     fn a_report_is_a_table_for_people_and_for_markdown() {

@@ -7,11 +7,10 @@ use std::time::Instant;
 
 use parterre_domain::EventId;
 
-use super::calls::{Calls, Next, answered};
 use super::peer::POSTGRES;
 use super::postgres::Postgres;
 use super::report::Report;
-use super::stage::{Parterre, Stage, comes_to_rest};
+use crate::bench::{Calls, Next, Parterre, Stage, answered, comes_to_rest};
 use crate::process::{all_cores, cpu_of_tree};
 use crate::raw::post;
 use crate::wire::Failure;

@@ -9,24 +9,15 @@ use tokio::net::TcpListener;
 use super::nginx::{Nginx, Page};
 use super::peer::{NCHAN, NGINX, POSTGRES, Peer, VARNISH};
 use super::postgres::Postgres;
-use super::stage::Stage;
 use super::varnish::Varnish;
-use crate::PeersArgs;
+use crate::bench::Stage;
 use crate::process::{cpu_of_tree, started};
 use crate::raw::{Connection, get};
 
 const BODY: &str = r#"{"event":"01","states":"ffff"}"#;
 
 fn stage() -> Stage {
-    let args = PeersArgs {
-        seconds: 1,
-        rounds: 1,
-        watchers: 2,
-        only: Vec::new(),
-        json: None,
-        parterre: None,
-    };
-    Stage::new("parterre".into(), &args).unwrap()
+    Stage::new(None, 1, 1).unwrap()
 }
 
 /// Whether a peer is there; tests pass over one that isn't.

@@ -4,8 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 
 use super::peer::VARNISH;
-use super::program::{Launch, Program, free_address};
-use super::stage::Stage;
+use crate::bench::{Launch, Program, Stage, free_address};
 use crate::process::{SERVER_CORE, children};
 use crate::wire::Failure;
 

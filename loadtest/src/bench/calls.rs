@@ -10,34 +10,34 @@ use crate::raw::{Answer, Connection};
 use crate::wire::Failure;
 
 /// Writes the next request in the place of the last; false when there is none.
-pub(super) type Next = dyn Fn(&mut Vec<u8>) -> bool + Send + Sync;
+pub(crate) type Next = dyn Fn(&mut Vec<u8>) -> bool + Send + Sync;
 /// Says what is wrong with an answer.
-pub(super) type Check = dyn Fn(Answer<'_>) -> Result<(), Failure> + Send + Sync;
+pub(crate) type Check = dyn Fn(Answer<'_>) -> Result<(), Failure> + Send + Sync;
 
 /// Connections that are made.
-pub(super) struct Calls {
+pub(crate) struct Calls {
     connections: Vec<Connection>,
 }
 
 /// How many calls were answered, and in which time.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Answered {
-    pub(super) count: u64,
-    pub(super) lasted: Duration,
+pub(crate) struct Answered {
+    pub(crate) count: u64,
+    pub(crate) lasted: Duration,
 }
 
 impl Answered {
     #[expect(clippy::cast_precision_loss, reason = "a count of a few millions")]
-    pub(super) fn count(self) -> f64 {
+    pub(crate) fn count(self) -> f64 {
         self.count as f64
     }
 
-    pub(super) fn per_second(self) -> f64 {
+    pub(crate) fn per_second(self) -> f64 {
         self.count() / self.lasted.as_secs_f64()
     }
 
     /// How much of something went into one call, in microseconds.
-    pub(super) fn micros_each(self, all: Duration) -> f64 {
+    pub(crate) fn micros_each(self, all: Duration) -> f64 {
         all.as_secs_f64() * 1e6 / self.count()
     }
 }
@@ -48,7 +48,7 @@ impl Calls {
     /// # Errors
     ///
     /// When one of them can't be made.
-    pub(super) async fn open(address: SocketAddr, count: usize) -> Result<Self, Failure> {
+    pub(crate) async fn open(address: SocketAddr, count: usize) -> Result<Self, Failure> {
         let mut connections = Vec::with_capacity(count);
         for _ in 0..count {
             connections.push(Connection::open(address).await?);
@@ -61,7 +61,7 @@ impl Calls {
     /// # Errors
     ///
     /// On the first answer that is wrong or doesn't come.
-    pub(super) async fn make(
+    pub(crate) async fn make(
         self,
         lasts: Duration,
         next: &Arc<Next>,
@@ -100,7 +100,7 @@ async fn one(
 }
 
 /// The same request for ever.
-pub(super) fn again(request: Vec<u8>) -> Arc<Next> {
+pub(crate) fn again(request: Vec<u8>) -> Arc<Next> {
     Arc::new(move |next: &mut Vec<u8>| {
         if next.is_empty() {
             next.extend_from_slice(&request);
@@ -110,7 +110,7 @@ pub(super) fn again(request: Vec<u8>) -> Arc<Next> {
 }
 
 /// Answers of one status and length.
-pub(super) fn like(status: u16, bytes: usize) -> Arc<Check> {
+pub(crate) fn like(status: u16, bytes: usize) -> Arc<Check> {
     Arc::new(move |answer: Answer<'_>| {
         if (answer.status, answer.body.len()) == (status, bytes) {
             return Ok(());
@@ -120,7 +120,7 @@ pub(super) fn like(status: u16, bytes: usize) -> Arc<Check> {
 }
 
 /// Answers of one status.
-pub(super) fn answered(status: u16) -> Arc<Check> {
+pub(crate) fn answered(status: u16) -> Arc<Check> {
     Arc::new(move |answer: Answer<'_>| {
         if answer.status == status {
             return Ok(());

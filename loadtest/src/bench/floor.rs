@@ -3,14 +3,19 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::program::{Launch, Program, free_address};
 use super::stage::Stage;
 use crate::args::FloorArgs;
 use crate::process::SERVER_CORE;
 use crate::raw::upgrade;
-use crate::wire::Failure;
+use crate::wire::{Broken, Failure};
 
+/// How long it may take to send a frame to everybody.
+const SENT: Duration = Duration::from_secs(20);
 /// Bytes of the longest frame it takes.
 const FRAME_BYTES: usize = 64 << 10;
 
@@ -20,7 +25,7 @@ const FRAME_BYTES: usize = 64 << 10;
 /// # Errors
 ///
 /// When it can't listen, or anybody goes away.
-pub fn floor(args: &FloorArgs) -> io::Result<()> {
+pub(crate) fn floor(args: &FloorArgs) -> io::Result<()> {
     let listener = TcpListener::bind(args.listen)?;
     serve(&listener, args.watchers)
 }
@@ -65,9 +70,11 @@ fn welcomed(screen: &mut TcpStream) -> io::Result<bool> {
 }
 
 /// The floor in a process of its own.
-pub(super) struct Floor {
+pub(crate) struct Floor {
     program: Program,
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
+    /// Connected at the first frame: by then all screens are in.
+    publisher: Option<tokio::net::TcpStream>,
 }
 
 impl Floor {
@@ -76,11 +83,10 @@ impl Floor {
     /// # Errors
     ///
     /// When it doesn't start.
-    pub(super) async fn start(stage: &Stage) -> Result<Self, Failure> {
+    pub(crate) async fn start(stage: &Stage, watchers: usize) -> Result<Self, Failure> {
         let odd = |error: io::Error| Failure::Odd(format!("floor: {error}"));
         let folder = stage.folder("floor")?;
         let address = free_address()?;
-        let watchers = stage.watchers;
         let arguments = format!("loadtest floor --listen {address} --watchers {watchers}");
         let launch = Launch {
             name: "floor",
@@ -93,11 +99,39 @@ impl Floor {
         };
         let mut program = launch.start()?;
         program.listens(address).await?;
-        Ok(Self { program, address })
+        Ok(Self {
+            program,
+            address,
+            publisher: None,
+        })
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.program.id()
+    }
+
+    /// Has a frame sent to every screen, and returns when that is done.
+    ///
+    /// # Errors
+    ///
+    /// When it isn't, or takes too long.
+    pub(crate) async fn sends(&mut self, frame: &[u8]) -> Result<(), Failure> {
+        match tokio::time::timeout(SENT, self.publish(frame)).await {
+            Ok(sent) => sent.map_err(|error| Broken::Lost(error.to_string()).into()),
+            Err(_) => Err(Failure::Odd(format!("nothing sent in {SENT:?}"))),
+        }
+    }
+
+    async fn publish(&mut self, frame: &[u8]) -> io::Result<()> {
+        let publisher = match &mut self.publisher {
+            Some(publisher) => publisher,
+            empty => empty.insert(tokio::net::TcpStream::connect(self.address).await?),
+        };
+        publisher.write_all(frame).await?;
+        // It says when it is done, but the screens say that as well: only that it does
+        // matters.
+        publisher.read_u8().await?;
+        Ok(())
     }
 }
 

@@ -21,27 +21,27 @@ const STOP: Duration = Duration::from_secs(10);
 /// How long what it started may go on after it.
 const AFTER: Duration = Duration::from_secs(1);
 /// Between two looks at something that takes its time.
-pub(super) const LOOK: Duration = Duration::from_millis(10);
+pub(crate) const LOOK: Duration = Duration::from_millis(10);
 
 /// How a server is started.
-pub(super) struct Launch<'a> {
+pub(crate) struct Launch<'a> {
     /// What it is called here.
-    pub(super) name: &'static str,
-    pub(super) program: &'a Path,
-    pub(super) arguments: Vec<String>,
+    pub(crate) name: &'static str,
+    pub(crate) program: &'a Path,
+    pub(crate) arguments: Vec<String>,
     /// The cores that it and its children run on.
-    pub(super) cores: &'a str,
+    pub(crate) cores: &'a str,
     /// The account it runs under if ours is root.
-    pub(super) account: Option<&'static str>,
+    pub(crate) account: Option<&'static str>,
     /// The signal that ends it at once, with all that it started.
-    pub(super) stop: &'static str,
+    pub(crate) stop: &'static str,
     /// Where its log goes.
-    pub(super) folder: &'a Path,
+    pub(crate) folder: &'a Path,
 }
 
 /// A running server.
 #[derive(Debug)]
-pub(super) struct Program {
+pub(crate) struct Program {
     name: &'static str,
     child: Child,
     stop: &'static str,
@@ -54,7 +54,7 @@ impl Launch<'_> {
     /// # Errors
     ///
     /// When it can't be run.
-    pub(super) fn start(self) -> Result<Program, Failure> {
+    pub(crate) fn start(self) -> Result<Program, Failure> {
         let odd = |error: std::io::Error| Failure::Odd(format!("{}: {error}", self.name));
         let log = self.folder.join(format!("{}.log", self.name));
         let file = File::create(&log).map_err(odd)?;
@@ -86,7 +86,7 @@ impl Launch<'_> {
 /// What runs a program under an account if ours is root, and with a signal that it gets
 /// when the thread that started it is no more. The signal is forgotten by whoever changes
 /// the account by itself.
-pub(super) fn under(account: Option<&str>, signal: Option<&str>) -> Vec<String> {
+pub(crate) fn under(account: Option<&str>, signal: Option<&str>) -> Vec<String> {
     let mut words = vec!["setpriv".to_owned()];
     words.extend(signal.map(|signal| format!("--pdeathsig={signal}")));
     if let (Some(account), true) = (account, is_root()) {
@@ -98,19 +98,19 @@ pub(super) fn under(account: Option<&str>, signal: Option<&str>) -> Vec<String> 
 }
 
 /// Whether this process runs as root.
-pub(super) fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 
 /// An address of this machine that was free a moment ago.
-pub(super) fn free_address() -> Result<SocketAddr, Failure> {
+pub(crate) fn free_address() -> Result<SocketAddr, Failure> {
     let listener = TcpListener::bind("127.0.0.1:0");
     let address = listener.and_then(|listener| listener.local_addr());
     address.map_err(|error| Failure::Odd(format!("no free port: {error}")))
 }
 
 impl Program {
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
@@ -119,7 +119,7 @@ impl Program {
     /// # Errors
     ///
     /// When it ends before, or takes too long; with the end of its log.
-    pub(super) async fn until(
+    pub(crate) async fn until(
         &mut self,
         mut is_so: impl AsyncFnMut() -> bool,
     ) -> Result<(), Failure> {
@@ -143,7 +143,7 @@ impl Program {
     /// # Errors
     ///
     /// As for [`Self::until`].
-    pub(super) async fn listens(&mut self, address: SocketAddr) -> Result<(), Failure> {
+    pub(crate) async fn listens(&mut self, address: SocketAddr) -> Result<(), Failure> {
         self.until(async || TcpStream::connect(address).await.is_ok())
             .await
     }
