@@ -43,6 +43,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use parterre_domain::limits;
+use parterre_gate::within::Calls;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -144,6 +145,15 @@ impl Core {
         self.server.address()
     }
 
+    /// Takes calls of an edge in this process as well.
+    #[must_use]
+    pub fn within(self, calls: Calls) -> Self {
+        Self {
+            server: self.server.within(calls),
+            ..self
+        }
+    }
+
     /// The core as operators see it.
     pub fn probe(&self) -> Probe {
         Probe {
@@ -186,7 +196,7 @@ impl Core {
         ));
         let feed = context.feed.clone();
         let store = context.store.clone();
-        let served = server.run(http::router(context), tls, told(stopped));
+        let served = server.run(http::router(context), tls, stopped);
         let mut served = std::pin::pin!(served);
         let deadline = tokio::select! {
             () = &mut served => Ok(Instant::now()),

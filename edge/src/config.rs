@@ -6,6 +6,7 @@ use std::time::Duration;
 use parterre_gate::admission::Rules;
 use parterre_gate::dial::Dialer;
 use parterre_gate::tls::Tls;
+use parterre_gate::within::Caller;
 
 use crate::cors::Cors;
 
@@ -31,6 +32,9 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Makes the connections to cores.
     pub dialer: Dialer,
+    /// The line to the core of this process, if that is the only one: calls go over it,
+    /// and the feed alone comes by a connection.
+    pub within: Option<Caller>,
     /// Whose pages may call.
     pub cors: Cors,
     /// How much each client may ask.

@@ -1,5 +1,5 @@
-//! The cores as an edge reaches them: a pool of connections, an order to try them in, and
-//! a bound on every call.
+//! The cores as an edge reaches them: a pool of connections or a line within the process,
+//! an order to try them in, and a bound on every call.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use parterre_gate::dial::Dialer;
+use parterre_gate::within::{Caller, NoAnswer};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
@@ -21,9 +22,18 @@ use parterre_domain::wire::feed::{SECRET_HEADER, checksum};
 #[derive(Debug)]
 pub struct Cores {
     cores: Arc<[Core]>,
-    client: Client<Dialer, Full<Bytes>>,
+    line: Line,
     secret: HeaderValue,
     pub(crate) dialer: Dialer,
+}
+
+/// What calls travel by.
+#[derive(Debug)]
+enum Line {
+    /// Connections to other processes.
+    Network(Client<Dialer, Full<Bytes>>),
+    /// To the core of this process.
+    Within(Caller),
 }
 
 /// One core.
@@ -75,18 +85,30 @@ impl Cores {
         secret.set_sensitive(true);
         Ok(Self {
             cores,
-            client: client(&dialer),
+            line: Line::Network(client(&dialer)),
             secret,
             dialer,
         })
     }
 
+    /// The same cores; calls go to the one of this process.
+    pub(crate) fn within(self, caller: Caller) -> Self {
+        Self {
+            line: Line::Within(caller),
+            ..self
+        }
+    }
+
     /// The same cores over connections of the caller's own. A connection runs on the thread
     /// that made it: a shard that has its own never waits for another thread.
     pub(crate) fn apart(&self) -> Self {
+        let line = match &self.line {
+            Line::Network(_) => Line::Network(client(&self.dialer)),
+            Line::Within(caller) => Line::Within(caller.clone()),
+        };
         Self {
             cores: Arc::clone(&self.cores),
-            client: client(&self.dialer),
+            line,
             secret: self.secret.clone(),
             dialer: self.dialer.clone(),
         }
@@ -155,24 +177,13 @@ impl Cores {
         core: &Core,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Bytes>, Silence> {
-        let uri = request.uri().clone();
-        let response = self.client.request(request).await.map_err(|error| {
-            if error.is_connect() {
-                core.shun(Instant::now());
-                Silence::Unreached
-            } else {
-                Silence::Unanswered
-            }
-        })?;
-        let (parts, body) = response.into_parts();
-        let body = Limited::new(body, limits::CORE_ANSWER_BYTES);
-        let body = body.collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                tracing::error!(core = core.origin, %uri, "a core's answer is too long");
-            }
-            Silence::Unanswered
-        })?;
-        Ok(Response::from_parts(parts, body.to_bytes()))
+        match &self.line {
+            Line::Network(client) => over_network(client, core, request).await,
+            Line::Within(caller) => caller.call(request).await.map_err(|none| match none {
+                NoAnswer::Closed => Silence::Unreached,
+                NoAnswer::Dropped => Silence::Unanswered,
+            }),
+        }
     }
 
     /// Fetches a structure of the feed's kind from any core; none when there is no such
@@ -220,6 +231,31 @@ impl Cores {
             }
         }
     }
+}
+
+async fn over_network(
+    client: &Client<Dialer, Full<Bytes>>,
+    core: &Core,
+    request: Request<Full<Bytes>>,
+) -> Result<Response<Bytes>, Silence> {
+    let uri = request.uri().clone();
+    let response = client.request(request).await.map_err(|error| {
+        if error.is_connect() {
+            core.shun(Instant::now());
+            Silence::Unreached
+        } else {
+            Silence::Unanswered
+        }
+    })?;
+    let (parts, body) = response.into_parts();
+    let body = Limited::new(body, limits::CORE_ANSWER_BYTES);
+    let body = body.collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            tracing::error!(core = core.origin, %uri, "a core's answer is too long");
+        }
+        Silence::Unanswered
+    })?;
+    Ok(Response::from_parts(parts, body.to_bytes()))
 }
 
 fn client(dialer: &Dialer) -> Client<Dialer, Full<Bytes>> {

@@ -35,6 +35,7 @@ fn config(listen: SocketAddr) -> Config {
         tls: None,
         cors: parterre_edge::cors::Cors::default(),
         dialer: parterre_gate::dial::Dialer::default(),
+        within: None,
         clients: parterre_gate::admission::Rules::default(),
     }
 }

@@ -3,9 +3,10 @@
 //!
 //! It binds listeners ([`listen`]), counts clients ([`admission`], by the addresses that
 //! [`client`] finds out), watches that connections get on ([`progress`]) while it serves
-//! them ([`conversation`]), bounds bodies ([`body`]) and speaks TLS ([`tls`], [`dial`]), and it knows how answers travel: in which [`encoding`], and whether
-//! a client holds them already ([`tag`]). It refuses to know what is asked for: no path, no
-//! ticket, no role.
+//! them ([`conversation`]), bounds bodies ([`body`]) and speaks TLS ([`tls`], [`dial`]). It
+//! carries calls between roles of one process ([`within`]), and it knows how answers
+//! travel: in which [`encoding`], and whether a client holds them already ([`tag`]). It
+//! refuses to know what is asked for: no path, no ticket, no role.
 //!
 //! Read [`admission`] first, then [`progress`].
 
@@ -27,5 +28,6 @@ pub mod stream;
 pub mod tag;
 pub mod tls;
 pub mod weights;
+pub mod within;
 
 pub use guarded::Guarded;

@@ -22,6 +22,7 @@ pub(super) async fn run(args: cli::Edge) -> Result<(), Ended> {
         feed_delay: args.feed_delay,
         tls: tls.clone(),
         dialer: args.trust.dialer()?,
+        within: None,
         cors: args.clients.cors(),
         clients: args.clients.rules(),
     };

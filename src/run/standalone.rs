@@ -1,5 +1,5 @@
-//! `parterre standalone`: core and edge in one process, over loopback as over any
-//! network.
+//! `parterre standalone`: core and edge in one process. The feed comes over loopback as
+//! over any network, and calls by a line of their own.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use parterre_core::config::AdminToken;
 use parterre_gate::dial::Dialer;
 use parterre_gate::tls::Tls;
+use parterre_gate::within::{Caller, line};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -20,7 +21,7 @@ pub(super) async fn run(args: Standalone) -> Result<(), Ended> {
     let stop = signals::stop()?;
     let tls = args.common.encryption.start()?;
     // Core and edge of one process know each other by its own certificate.
-    let within = tls
+    let to_self = tls
         .as_ref()
         .map_or_else(|| Ok(Dialer::default()), Dialer::to_self)?;
     let scheme = core::scheme(tls.as_ref());
@@ -28,11 +29,13 @@ pub(super) async fn run(args: Standalone) -> Result<(), Ended> {
     let cluster_secret = secrets::read(&args.data.join("cluster-secret"), true)?;
     let signing_keys = secrets::signing_keys(&args.data.join("signing-key"), true)?;
     let listener = ops::bind(args.ops_listen)?;
+    let (caller, calls) = line();
     let edge = parterre_edge::build(edge_config(
         &args,
         &cluster_secret,
         tls.clone(),
-        within.clone(),
+        to_self.clone(),
+        caller,
     ))?;
     let public_url = args
         .common
@@ -53,11 +56,12 @@ pub(super) async fn run(args: Standalone) -> Result<(), Ended> {
         dialer: match args.common.public_url {
             // Another process stands before this one, and is known by its own name.
             Some(_) => Dialer::new(None)?,
-            None => within.clone(),
+            None => to_self.clone(),
         },
         payments: core::payments(args.payments),
     })
-    .await?;
+    .await?
+    .within(calls);
     let core_url = format!("{scheme}://{}", reachable(core.address()));
     let token_file = args.data.join("admin-token");
     tracing::info!(page = public_url, core = core_url, token_file = %token_file.display(), "parterre listens");
@@ -65,7 +69,7 @@ pub(super) async fn run(args: Standalone) -> Result<(), Ended> {
     let operating = tokio::spawn(ops::serve(listener, tls, probes, Vitals::new()?));
     let loading = args
         .demo
-        .then(|| tokio::spawn(demo::load(core_url, admin_token, within)));
+        .then(|| tokio::spawn(demo::load(core_url, admin_token, to_self)));
     let ended = until_stopped(stop, args.common.drain, edge, core).await;
     for task in [Some(operating), loading].into_iter().flatten() {
         task.abort();
@@ -107,6 +111,7 @@ fn edge_config(
     cluster_secret: &str,
     tls: Option<Tls>,
     dialer: Dialer,
+    within: Caller,
 ) -> parterre_edge::config::Config {
     parterre_edge::config::Config {
         cores: vec![format!(
@@ -123,6 +128,7 @@ fn edge_config(
         feed_delay: Duration::ZERO,
         tls,
         dialer,
+        within: Some(within),
         cors: args.clients.cors(),
         clients: args.clients.rules(),
     }

@@ -322,6 +322,7 @@ fn edge() -> SocketAddr {
                 tls: None,
                 cors: parterre_edge::cors::Cors::default(),
                 dialer: parterre_gate::dial::Dialer::default(),
+                within: None,
                 clients: parterre_gate::admission::Rules::default(),
             };
             let edge = Edge::new(config, runtime.handle().clone()).unwrap();

@@ -54,6 +54,7 @@ pub(crate) fn config(cores: &[&Core]) -> Config {
         tls: None,
         cors: parterre_edge::cors::Cors::default(),
         dialer: parterre_gate::dial::Dialer::default(),
+        within: None,
         clients: parterre_gate::admission::Rules::default(),
     }
 }
