@@ -111,6 +111,8 @@ pub enum Part {
     Refusals,
     /// Changes on many screens, and idle screens
     Delivery,
+    /// Reads while thousands of screens are told of changes
+    Crowd,
     /// Durable reservations
     Reservations,
 }

@@ -175,6 +175,25 @@ pub(crate) fn pin(pid: u32, cores: &str) -> bool {
     pinned.is_ok_and(|output| output.status.success())
 }
 
+/// Lets this thread run only while no other wants its core.
+///
+/// # Errors
+///
+/// When there is no `renice` of util-linux.
+pub(crate) fn yields() -> Result<(), Failure> {
+    // It names a thread as the process that the thread belongs to and the thread in it.
+    let thread = fs::read_link("/proc/thread-self").unwrap_or_default();
+    let id = thread.file_name().unwrap_or_default();
+    let yielded = Command::new("renice")
+        .args(["-n", "19", "-p"])
+        .arg(id)
+        .output();
+    if yielded.is_ok_and(|output| output.status.success()) {
+        return Ok(());
+    }
+    Err(Failure::Odd("it takes renice of util-linux".to_owned()))
+}
+
 /// A server held on core 0 and this process on core 1, so that neither takes the other's
 /// time and caches. Both are on all cores again when this is dropped.
 pub(crate) struct Apart {

@@ -20,9 +20,9 @@ use crate::wire::Failure;
 /// alone isn't divided among the others.
 const FIRST: usize = 100;
 /// Between two changes.
-const PACE: Duration = Duration::from_secs(1);
+pub(super) const PACE: Duration = Duration::from_secs(1);
 /// How long a change may take to all screens.
-const ARRIVED: Duration = Duration::from_secs(20);
+pub(super) const ARRIVED: Duration = Duration::from_secs(20);
 /// Memory that changes by less than a thousandth in this time has settled.
 const STAYS: Duration = Duration::from_secs(2);
 /// How long it gets to.
@@ -207,18 +207,18 @@ async fn changes(
 }
 
 /// What all screens saw. One change is under way at a time.
-struct Noted {
+pub(super) struct Noted {
     submitted: Instant,
     /// How many screens have the change.
-    arrived: usize,
+    pub(super) arrived: usize,
     /// When the last of them had it.
-    last: Instant,
+    pub(super) last: Instant,
     /// Microseconds from a change's submission until a screen had it.
     took: Histogram<u64>,
 }
 
 impl Noted {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let now = Instant::now();
         Self {
             submitted: now,
@@ -232,12 +232,12 @@ impl Noted {
         self.took.reset();
     }
 
-    fn begin(&mut self, now: Instant) {
+    pub(super) fn begin(&mut self, now: Instant) {
         self.submitted = now;
         self.arrived = 0;
     }
 
-    fn note(&mut self, frame: &Frame<'_>, now: Instant) {
+    pub(super) fn note(&mut self, frame: &Frame<'_>, now: Instant) {
         if super::hot::is_change(frame) {
             let took = now.saturating_duration_since(self.submitted);
             let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);

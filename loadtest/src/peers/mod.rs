@@ -5,9 +5,10 @@
 //! It starts everybody by itself, over new state and on free ports of the loopback, and
 //! leaves nothing behind. Where the CPU time of a server is measured, the server is alone
 //! on core 0 and this process on core 1. Read `reads` first, then `delivery` with the
-//! channels in `hot`, `reservations` and `refusals`; `nginx`, `varnish` and `postgres` start
+//! channels in `hot`, `crowd`, `reservations` and `refusals`; `nginx`, `varnish` and `postgres` start
 //! the peers, [`bench`](crate::bench) Parterre and a peer of our own.
 
+mod crowd;
 mod delivery;
 mod hot;
 mod nginx;
@@ -65,6 +66,7 @@ async fn measure(args: &PeersArgs) -> Result<Report, Failure> {
             Part::Reads => reads::measure(&stage, &mut report).await?,
             Part::Refusals => refusals::measure(&stage, &mut report).await?,
             Part::Delivery => delivery::measure(&stage, args.watchers.max(1), &mut report).await?,
+            Part::Crowd => crowd::measure(&stage, args.watchers.max(1), &mut report).await?,
             Part::Reservations => reservations::measure(&stage, &mut report).await?,
         }
     }

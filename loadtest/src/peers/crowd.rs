@@ -1,0 +1,255 @@
+//! How long reads take while thousands of screens are told of a change every second.
+//!
+//! Reads come at a fixed rate, each at an instant of its own, so that a read which waits
+//! for a fan-out is seen to wait. The screens belong to a thread that lets the reads go
+//! first: it is the server's waiting that is measured, not this process's.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use parterre_domain::EventId;
+use tokio::sync::oneshot;
+
+use super::delivery::{ARRIVED, Noted, PACE};
+use super::report::Report;
+use crate::bench::{Calls, LOOK, Parterre, Stage, again, answered, comes_to_rest, float};
+use crate::numbers::locked;
+use crate::process::{Aside, SERVER_CORE, yields};
+use crate::raw::{Call, Connection, Door, Frame, Screens, Seen, Steady, get, post};
+use crate::wire::Failure;
+
+/// Connections of the closed loop that finds out the rate.
+const CONNECTIONS: usize = 64;
+/// Connections of the reads at a fixed rate.
+const STEADY_CONNECTIONS: usize = 256;
+/// The share of the rate at which reads come.
+const SHARE: f64 = 0.6;
+
+/// When a change was made, and when the last screen had it.
+type FanOut = (Instant, Instant);
+
+/// What was measured, a figure a round, in milliseconds.
+#[derive(Default)]
+struct Measured {
+    quiet: Vec<f64>,
+    crowded: Vec<f64>,
+    outside: Vec<f64>,
+    fan_outs: Vec<f64>,
+}
+
+/// Measures reads of one event's detail and availability, by turns, with and without
+/// changes of the same event.
+pub(super) async fn measure(
+    stage: &Stage,
+    watchers: usize,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let _aside = Aside::hold()?;
+    let mut measured = Measured::default();
+    for round in 1..=stage.rounds {
+        stage.says(format!("reads beside {watchers} screens, round {round}"));
+        measured.round(stage, watchers).await?;
+    }
+    let percent = SHARE * 100.0;
+    report.compare(
+        &format!("p99 of reads at {percent:.0} % of their rate, {watchers} screens told of a change a second, ms"),
+        &measured.crowded,
+        "without changes",
+        &measured.quiet,
+    );
+    report.add(
+        "the same, but for reads that came during a fan-out, ms",
+        &measured.outside,
+    );
+    report.add(
+        "a fan-out beside these reads, until the last screen, ms",
+        &measured.fan_outs,
+    );
+    Ok(())
+}
+
+impl Measured {
+    async fn round(&mut self, stage: &Stage, watchers: usize) -> Result<(), Failure> {
+        let changes = u32::try_from(stage.lasts.as_secs()).unwrap_or(u32::MAX);
+        let mut parterre = Parterre::start(stage, SERVER_CORE).await?;
+        let event = parterre.publish(changes).await?;
+        let crowd = Crowd {
+            door: parterre.door(event)?,
+            watchers,
+            event,
+            changes,
+        };
+        let (ready, is_ready) = oneshot::channel();
+        let (go, may_go) = oneshot::channel();
+        let (tell, told) = oneshot::channel();
+        std::thread::spawn(move || drop(tell.send(crowd.watches(ready, may_go))));
+        let gone = |_| Failure::Odd("the thread of the screens ended".to_owned());
+        if is_ready.await.is_err() {
+            return told.await.map_err(gone)?.map(drop);
+        }
+        comes_to_rest(parterre.id()).await?;
+        let steady = steady(stage, parterre.edge, event).await?;
+        let quiet = reads(steady.clone(), stage.lasts).await?;
+        if go.send(()).is_err() {
+            return told.await.map_err(gone)?.map(drop);
+        }
+        let crowded = reads(steady, stage.lasts).await?;
+        self.note(&quiet, &crowded, &told.await.map_err(gone)??);
+        Ok(())
+    }
+
+    fn note(&mut self, quiet: &[Call], crowded: &[Call], fan_outs: &[FanOut]) {
+        self.quiet.extend(p99(quiet.iter()));
+        self.crowded.extend(p99(crowded.iter()));
+        let outside = crowded.iter();
+        let outside = outside.filter(|call| !is_within(fan_outs, call.due));
+        self.outside.extend(p99(outside));
+        let lasted = fan_outs.iter();
+        let lasted = lasted.map(|(from, until)| millis(*until - *from));
+        self.fan_outs
+            .push(lasted.sum::<f64>() / float(fan_outs.len()));
+    }
+}
+
+/// Reads of an event at a share of the rate that a closed loop has just reached.
+async fn steady(stage: &Stage, edge: SocketAddr, event: EventId) -> Result<Steady, Failure> {
+    let authority = edge.to_string();
+    let requests = ["", "/availability"]
+        .map(|part| get(&authority, &format!("/v1/events/{event}{part}"), &[]));
+    let [detail, _] = requests.clone();
+    let calls = Calls::open(edge, CONNECTIONS).await?;
+    let (next, check) = (again(detail), answered(200));
+    let made = calls.make(stage.lasts, &next, &check);
+    Ok(Steady {
+        address: edge,
+        requests: requests.to_vec(),
+        connections: STEADY_CONNECTIONS,
+        per_second: made.await?.per_second() * SHARE,
+    })
+}
+
+/// Calls from a thread of their own.
+async fn reads(steady: Steady, lasts: Duration) -> Result<Vec<Call>, Failure> {
+    let made = tokio::task::spawn_blocking(move || steady.run(lasts)).await;
+    made.map_err(|error| Failure::Odd(error.to_string()))?
+}
+
+fn is_within(fan_outs: &[FanOut], instant: Instant) -> bool {
+    fan_outs
+        .iter()
+        .any(|(from, until)| (*from..=*until).contains(&instant))
+}
+
+/// What 99 of 100 calls took at most, in milliseconds; none of no calls.
+fn p99<'a>(calls: impl Iterator<Item = &'a Call>) -> Option<f64> {
+    let mut took: Vec<_> = calls.map(|call| call.took).collect();
+    let last = took.len().checked_sub(1)?;
+    took.sort_unstable();
+    took.get(last * 99 / 100).copied().map(millis)
+}
+
+fn millis(took: Duration) -> f64 {
+    took.as_secs_f64() * 1e3
+}
+
+/// Screens of one event, and who changes it.
+struct Crowd {
+    door: Door,
+    watchers: usize,
+    event: EventId,
+    /// How many changes there will be, one ticket each.
+    changes: u32,
+}
+
+impl Crowd {
+    /// Comes, says so, and once it may go on makes a change a second.
+    fn watches(
+        self,
+        ready: oneshot::Sender<()>,
+        may_go: oneshot::Receiver<()>,
+    ) -> Result<Vec<FanOut>, Failure> {
+        yields()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let runtime = runtime.map_err(|error| Failure::Odd(error.to_string()))?;
+        runtime.block_on(self.changes(ready, may_go))
+    }
+
+    async fn changes(
+        self,
+        ready: oneshot::Sender<()>,
+        may_go: oneshot::Receiver<()>,
+    ) -> Result<Vec<FanOut>, Failure> {
+        let noted = Arc::new(Mutex::new(Noted::new()));
+        let notes = Arc::clone(&noted);
+        let seen: Arc<Seen> =
+            Arc::new(move |frame: Frame<'_>, now| locked(&notes).note(&frame, now));
+        let mut screens = Screens::open(&self.door, self.watchers, &seen).await?;
+        let mut buyer = Connection::open(self.door.address).await?;
+        let mut fan_outs = Vec::new();
+        // Nobody waits for it any more if either says so.
+        if ready.send(()).is_err() || may_go.await.is_err() {
+            return Ok(fan_outs);
+        }
+        let path = format!("/v1/events/{}/reservations", self.event);
+        for ticket in 0..self.changes {
+            let body = format!(r#"{{"tickets":[{ticket}]}}"#);
+            let wish = post(&self.door.address.to_string(), &path, &[], &body);
+            let began = Instant::now();
+            locked(&noted).begin(began);
+            let status = buyer.call(&wish).await?.status;
+            if status != 201 {
+                return Err(Failure::Odd(format!("{status} for a free ticket")));
+            }
+            fan_outs.push((began, self.last_has_it(&noted, began).await?));
+            tokio::time::sleep(PACE.saturating_sub(began.elapsed())).await;
+        }
+        match screens.failure() {
+            Some(failure) => Err(failure),
+            None => Ok(fan_outs),
+        }
+    }
+
+    /// Waits until every screen has the change; when the last had it.
+    async fn last_has_it(&self, noted: &Mutex<Noted>, began: Instant) -> Result<Instant, Failure> {
+        while locked(noted).arrived < self.watchers {
+            if began.elapsed() > ARRIVED {
+                let arrived = locked(noted).arrived;
+                let what = format!("{arrived} screens saw a change in {ARRIVED:?}");
+                return Err(Failure::Odd(what));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(locked(noted).last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(due: Instant, millis: u64) -> Call {
+        let took = Duration::from_millis(millis);
+        Call { due, took }
+    }
+
+    #[test]
+    fn of_a_hundred_calls_the_slowest_is_left_out() {
+        let now = Instant::now();
+        let calls: Vec<_> = (1..=100).map(|millis| call(now, millis)).collect();
+        assert_eq!(p99(calls.iter()), Some(99.0));
+        assert_eq!(p99(calls[..1].iter()), Some(1.0));
+        assert_eq!(p99([].iter()), None);
+    }
+
+    #[test]
+    fn a_call_is_within_a_fan_out_from_the_change_to_the_last_screen() {
+        let (now, second) = (Instant::now(), Duration::from_secs(1));
+        let fan_outs = [(now + second, now + 2 * second)];
+        let within = |after: Duration| is_within(&fan_outs, now + after);
+        assert!(!within(Duration::ZERO) && !within(3 * second));
+        assert!(within(second) && within(3 * second / 2) && within(2 * second));
+    }
+}
