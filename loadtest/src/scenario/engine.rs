@@ -20,6 +20,7 @@ use super::progress::Progress;
 use super::recorder::{Recorded, Recorder};
 use super::report::Report;
 use super::sampler::{Sampler, Samples};
+use super::zipf::Zipf;
 use crate::clock;
 use crate::numbers::locked;
 use crate::smoke::{Stage, settle};
@@ -222,8 +223,9 @@ impl Run {
     fn watchers(&self) -> HashMap<EventId, u64> {
         let mut watchers = HashMap::new();
         if let Some(Watching { people, zipf, .. }) = self.plan.watching {
+            let fame = Zipf::new(self.events.len(), zipf);
             for number in 0..people {
-                let event = event_of(number, &self.events, zipf);
+                let event = event_of(number, &self.events, &fame);
                 *watchers.entry(event).or_default() += 1;
             }
         }
@@ -266,7 +268,7 @@ mod tests {
             let mut recorded = recorder.take();
             missing(&mut recorded);
             let said = (due, done, cut, back);
-            assert_eq!(recorded.disagreements.0, expected, "{said:?}");
+            assert_eq!(recorded.disagreements.count, expected, "{said:?}");
         };
         check(0, 0, 0, 0, 0);
         check(5, 0, 0, 0, 1);

@@ -45,7 +45,7 @@ impl Outcome {
                 continue;
             };
             let second = whole_seconds(change.at);
-            let until_answered = super::recorder::micros(*answered);
+            let until_answered = crate::numbers::micros(*answered);
             for (micros, count) in screens.pairs() {
                 let since = micros.saturating_sub(until_answered);
                 let recorded = &mut self.recorded;

@@ -8,10 +8,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::latencies::{Latencies, Sparse};
-use crate::numbers::{Numbers, locked};
-
-/// Disagreements that are kept in words; more are only counted.
-const DISAGREEMENTS_KEPT: usize = 200;
+use crate::numbers::{Disagreements, Numbers, locked, micros};
 
 /// Shared by everybody in one process.
 #[derive(Debug, Default)]
@@ -36,8 +33,7 @@ pub(crate) struct Recorded {
     pub(crate) stale: BTreeMap<u32, u64>,
     /// From the planned instant of each change to its screens.
     pub(crate) changes: BTreeMap<u32, Sparse>,
-    /// How many things were wrong, and the first of them in words.
-    pub(crate) disagreements: (u64, Vec<String>),
+    pub(crate) disagreements: Disagreements,
 }
 
 /// How long one kind of thing took: in all, and by the second in which it was due.
@@ -140,7 +136,7 @@ impl Recorder {
         let recorded = locked(&self.recorded);
         let took = recorded.took.values();
         let done = took.map(|series| series.whole.histogram().len()).sum();
-        (done, recorded.disagreements.0)
+        (done, recorded.disagreements.count)
     }
 
     fn second(&self, at: Instant) -> u32 {
@@ -190,10 +186,7 @@ impl Recorded {
         for (change, screens) in other.changes {
             self.changes.entry(change).or_default().merge(&screens);
         }
-        let (count, said) = other.disagreements;
-        let unsaid = count - said.len() as u64;
-        said.into_iter().for_each(|said| self.disagrees(said));
-        self.disagreements.0 += unsaid;
+        self.disagreements.merge(other.disagreements);
     }
 
     /// Adds what buyers counted, who have numbers of their own.
@@ -204,26 +197,16 @@ impl Recorded {
         for (slug, count) in numbers.all_refusals() {
             *self.refused.entry(slug).or_default() += count;
         }
-        let (count, said) = numbers.disagreements();
-        let unsaid = count - said.len() as u64;
-        said.into_iter().for_each(|said| self.disagrees(said));
-        self.disagreements.0 += unsaid;
+        self.disagreements.merge(numbers.disagreements());
     }
 
     pub(crate) fn disagrees(&mut self, what: String) {
-        self.disagreements.0 += 1;
-        if self.disagreements.1.len() < DISAGREEMENTS_KEPT {
-            self.disagreements.1.push(what);
-        }
+        self.disagreements.add(what);
     }
 
     pub(crate) fn counted(&self, what: &str) -> u64 {
         self.counted.get(what).copied().unwrap_or(0)
     }
-}
-
-pub(crate) fn micros(lasted: Duration) -> u64 {
-    u64::try_from(lasted.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// The second of a run that a moment of it is in.
@@ -265,7 +248,7 @@ mod tests {
         record(&other, &things[150..]);
         let mut merged = one.take();
         merged.merge(other.take());
-        assert_eq!(merged.disagreements.0, 400);
+        assert_eq!(merged.disagreements.count, 400);
         assert_eq!(merged, whole.take());
     }
 }

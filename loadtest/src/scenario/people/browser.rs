@@ -25,7 +25,7 @@ const NEWCOMERS: u8 = 70;
 struct Browser {
     scene: Arc<Scene>,
     random: fastrand::Rng,
-    fame: Zipf,
+    fame: Arc<Zipf>,
     reader: Reader,
     /// What this person is going to look at next.
     next: VecDeque<Look>,
@@ -39,12 +39,17 @@ struct Look {
 }
 
 /// Starts somebody who looks around until the schedule is over.
-pub(super) fn spawn(tasks: &mut JoinSet<()>, scene: &Arc<Scene>, number: usize, pace: &Arc<Pace>) {
-    let zipf = scene.part.browsing.as_ref().map_or(0.0, |of| of.zipf);
+pub(super) fn spawn(
+    tasks: &mut JoinSet<()>,
+    scene: &Arc<Scene>,
+    number: usize,
+    fame: &Arc<Zipf>,
+    pace: &Arc<Pace>,
+) {
     let seed = scene.part.seed ^ (number as u64 + 1) << 24;
     let mut browser = Browser {
         random: fastrand::Rng::with_seed(seed),
-        fame: Zipf::new(scene.part.events.len(), zipf),
+        fame: fame.clone(),
         reader: Reader::new(scene.edge(number).clone()),
         next: VecDeque::new(),
         scene: scene.clone(),

@@ -23,6 +23,7 @@ pub(crate) use watcher::{BACK, CUT, DELTAS, RECONNECTED, event_of};
 
 use super::arrivals::Arrivals;
 use super::pace::{LATE, Pace};
+use super::zipf::Zipf;
 use crate::smoke::Stage;
 
 /// Connections that are made at a time before a run begins; in a run nobody waits for it.
@@ -38,10 +39,13 @@ const LAST_NEWS: Duration = Duration::from_secs(20);
 /// tasks are dropped.
 pub(crate) async fn gather(scene: &Arc<Scene>, staying: &mut JoinSet<()>) -> Result<(), String> {
     let door = Arc::new(Semaphore::new(CONNECTING));
-    let watching = scene.part.watching.iter();
-    let watchers = watching.flat_map(|of| of.first..of.first + of.people);
+    let (events, watching) = (&scene.part.events, scene.part.watching.as_ref());
+    let fame = Zipf::new(events.len(), watching.map_or(0.0, |of| of.zipf));
+    let watchers = watching.into_iter();
+    let watchers = watchers.flat_map(|of| of.first..of.first + of.people);
     for number in watchers.clone() {
-        watcher::spawn(staying, scene, number, &door);
+        let event = event_of(number, events, &fame);
+        watcher::spawn(staying, scene, number, event, &door);
     }
     let rush = scene.part.rush.iter();
     let waiting = rush.flat_map(|of| of.first..of.first + of.people);
@@ -71,8 +75,9 @@ pub(crate) async fn play(scene: &Arc<Scene>, stage: &Arc<Stage>) {
         let plan = Arrivals::new(browsing.rate, lasts, scene.part.seed);
         scene.recorder.plans(plan);
         let pace = Arc::new(Pace::keep(browsing.rate, lasts, scene.part.seed, begins));
+        let fame = Arc::new(Zipf::new(scene.part.events.len(), browsing.zipf));
         for number in 0..browsing.people {
-            browser::spawn(&mut busy, scene, number, &pace);
+            browser::spawn(&mut busy, scene, number, &fame, &pace);
         }
     }
     if scene.part.rush.is_some() {

@@ -6,7 +6,7 @@ use parterre_domain::wire::api::Availability;
 use parterre_domain::wire::live::Changes;
 use parterre_domain::{Counts, Rev};
 
-use crate::fold::{Fold, Wrong};
+use crate::fold::{Fold, Wrong, follows, leads_on};
 use crate::numbers::locked;
 use crate::scenario::recorder::Recorder;
 
@@ -63,15 +63,16 @@ impl Screen {
         let mut picture = locked(&self.0);
         match &mut *picture {
             Picture::Whole(fold) => fold.replace(rev, counts, letters),
-            Picture::Mark(mine) if rev.epoch == mine.epoch && rev < *mine => {
-                Err(Wrong::Backwards { mine: *mine, rev })
-            }
-            Picture::Blank if whole => {
-                *picture = Picture::Whole(Box::new(Fold::new(rev, counts, letters)?));
+            Picture::Mark(mine) => {
+                leads_on(*mine, rev)?;
+                *mine = rev;
                 Ok(())
             }
-            Picture::Blank | Picture::Mark(_) => {
-                *picture = Picture::Mark(rev);
+            Picture::Blank => {
+                *picture = match whole {
+                    true => Picture::Whole(Box::new(Fold::new(rev, counts, letters)?)),
+                    false => Picture::Mark(rev),
+                };
                 Ok(())
             }
         }
@@ -95,11 +96,7 @@ impl Screen {
             Picture::Mark(mine) => {
                 let before = *mine;
                 *mine = rev.max(before);
-                match before {
-                    mine if mine < from => Err(Wrong::Gap { mine, from, rev }),
-                    mine if rev <= mine => Err(Wrong::Twice { mine, rev }),
-                    _ => Ok(()),
-                }
+                follows(before, from, rev)
             }
         }
     }
@@ -120,14 +117,7 @@ impl Screen {
         match &*locked(&self.0) {
             Picture::Blank => Some("heard nothing".to_owned()),
             Picture::Mark(rev) => (*rev != core.rev).then(|| format!("is at {rev}")),
-            Picture::Whole(fold) if fold.rev() != core.rev => Some(format!("is at {}", fold.rev())),
-            Picture::Whole(fold) if fold.states().to_letters() != core.states => {
-                Some("sees other states".to_owned())
-            }
-            Picture::Whole(fold) if fold.counts() != core.counts => {
-                Some("counts otherwise".to_owned())
-            }
-            Picture::Whole(_) => None,
+            Picture::Whole(fold) => fold.differs(core),
         }
     }
 }

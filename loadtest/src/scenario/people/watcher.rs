@@ -48,13 +48,11 @@ pub(super) fn spawn(
     tasks: &mut JoinSet<()>,
     scene: &Arc<Scene>,
     number: usize,
+    event: EventId,
     door: &Arc<Semaphore>,
 ) {
-    let Some(watching) = &scene.part.watching else {
-        return;
-    };
-    let event = event_of(number, &scene.part.events, watching.zipf);
-    let is_folding = number.is_multiple_of(watching.fold_one_in);
+    let watching = scene.part.watching.as_ref();
+    let is_folding = watching.is_some_and(|of| number.is_multiple_of(of.fold_one_in));
     let mut watcher = Watcher::new(scene, number, event, is_folding);
     let door = door.clone();
     tasks.spawn(async move {
@@ -65,9 +63,9 @@ pub(super) fn spawn(
 }
 
 /// What the watcher with this number watches: the same whatever process it is in.
-pub(crate) fn event_of(number: usize, events: &[EventId], zipf: f64) -> EventId {
+pub(crate) fn event_of(number: usize, events: &[EventId], fame: &Zipf) -> EventId {
     let mut random = fastrand::Rng::with_seed(number as u64);
-    events[Zipf::new(events.len(), zipf).draw(&mut random)]
+    events[fame.draw(&mut random)]
 }
 
 impl Watcher {
