@@ -15,6 +15,8 @@ use crate::scenario::zipf::Zipf;
 
 /// From the instant at which a look was due until its answer was there.
 pub(crate) const LOOK: &str = "any look";
+/// Looks that were answered before the run was over: what a rate is made of.
+pub(crate) const LOOKS: &str = "looks within the run";
 /// From sending to the answer: what the server and the network took.
 pub(crate) const SERVED: &str = "any look, from sending";
 
@@ -88,6 +90,9 @@ impl Browser {
         // A refusal is soon said: as a look it would make a server that fails look fast.
         if matches!(read.status, 200 | 304) {
             recorder.done(read.answered);
+            if self.scene.is_playing(read.answered) {
+                recorder.count(LOOKS);
+            }
             recorder.took(LOOK, due, read.answered);
             recorder.took(SERVED, read.sent, read.answered);
         }
