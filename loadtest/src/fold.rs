@@ -1,6 +1,7 @@
 //! A client's picture of one event, folded from what it hears, held to API.md's promise:
 //! deltas in order, none missing, none twice, and counts that are the count of states.
 
+use parterre_domain::wire::api::Availability;
 use parterre_domain::wire::live::Changes;
 use parterre_domain::{Counts, CountsChange, Rev, States};
 
@@ -95,12 +96,7 @@ impl Fold {
     ///
     /// When it is older or wrong in itself.
     pub fn replace(&mut self, rev: Rev, told: Counts, letters: &str) -> Result<(), Wrong> {
-        if rev.epoch == self.rev.epoch && rev < self.rev {
-            return Err(Wrong::Backwards {
-                mine: self.rev,
-                rev,
-            });
-        }
+        leads_on(self.rev, rev)?;
         *self = Self::new(rev, told, letters)?;
         Ok(())
     }
@@ -117,13 +113,7 @@ impl Fold {
         told: Counts,
         changes: &Changes,
     ) -> Result<(), Wrong> {
-        let mine = self.rev;
-        if mine < from {
-            return Err(Wrong::Gap { mine, from, rev });
-        }
-        if rev <= mine {
-            return Err(Wrong::Twice { mine, rev });
-        }
+        follows(self.rev, from, rev)?;
         for (ticket, state) in changes.iter() {
             let Some(before) = self.states.set(ticket, state) else {
                 return Err(Wrong::Unreadable(rev));
@@ -132,6 +122,17 @@ impl Fold {
         }
         self.rev = rev;
         self.agrees(told)
+    }
+
+    /// How it differs from what the core says.
+    pub fn differs(&self, core: &Availability) -> Option<String> {
+        if self.rev != core.rev {
+            return Some(format!("is at {}", self.rev));
+        }
+        if self.states.to_letters() != core.states {
+            return Some("sees other states".to_owned());
+        }
+        (self.counts != core.counts).then(|| "counts otherwise".to_owned())
     }
 
     fn agrees(&self, told: Counts) -> Result<(), Wrong> {
@@ -144,6 +145,33 @@ impl Fold {
             counted: self.counts,
         })
     }
+}
+
+/// A delta follows what a client has.
+///
+/// # Errors
+///
+/// When it leaves something out, or tells what is known.
+pub fn follows(mine: Rev, from: Rev, rev: Rev) -> Result<(), Wrong> {
+    if mine < from {
+        return Err(Wrong::Gap { mine, from, rev });
+    }
+    if rev <= mine {
+        return Err(Wrong::Twice { mine, rev });
+    }
+    Ok(())
+}
+
+/// A snapshot is no older than what a client has, within an epoch.
+///
+/// # Errors
+///
+/// When it is.
+pub fn leads_on(mine: Rev, rev: Rev) -> Result<(), Wrong> {
+    if rev.epoch == mine.epoch && rev < mine {
+        return Err(Wrong::Backwards { mine, rev });
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ mod clock;
 pub mod fold;
 mod numbers;
 pub mod peers;
-mod process;
+pub mod process;
 pub mod raw;
 pub mod scenario;
 pub mod slow;

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 
 /// Disagreements that are kept in words; more are only counted.
 const DISAGREEMENTS_KEPT: usize = 200;
@@ -16,7 +17,16 @@ pub(crate) struct Numbers {
     counted: Mutex<BTreeMap<&'static str, u64>>,
     refusals: Mutex<BTreeMap<String, u64>>,
     took: Mutex<BTreeMap<&'static str, Histogram<u64>>>,
-    disagreements: Mutex<(u64, Vec<String>)>,
+    disagreements: Mutex<Disagreements>,
+}
+
+/// What was found wrong.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Disagreements {
+    /// How many things.
+    pub(crate) count: u64,
+    /// The first of them in words.
+    pub(crate) said: Vec<String>,
 }
 
 /// What was measured under one name, in microseconds.
@@ -50,19 +60,14 @@ impl Numbers {
 
     /// Notes how long something took.
     pub(crate) fn took(&self, what: &'static str, duration: Duration) {
-        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         let mut took = locked(&self.took);
         let histogram = took.entry(what).or_insert_with(histogram);
-        histogram.saturating_record(micros.max(1));
+        histogram.saturating_record(micros(duration).max(1));
     }
 
     /// Notes that something is wrong.
     pub(crate) fn disagrees(&self, what: impl fmt::Display) {
-        let mut disagreements = locked(&self.disagreements);
-        disagreements.0 += 1;
-        if disagreements.1.len() < DISAGREEMENTS_KEPT {
-            disagreements.1.push(what.to_string());
-        }
+        locked(&self.disagreements).add(what.to_string());
     }
 
     /// How many of something there were.
@@ -84,9 +89,24 @@ impl Numbers {
         spreads.collect()
     }
 
-    /// How many disagreements there were, and the first of them in words.
-    pub(crate) fn disagreements(&self) -> (u64, Vec<String>) {
+    pub(crate) fn disagreements(&self) -> Disagreements {
         locked(&self.disagreements).clone()
+    }
+}
+
+impl Disagreements {
+    pub(crate) fn add(&mut self, what: String) {
+        self.count += 1;
+        if self.said.len() < DISAGREEMENTS_KEPT {
+            self.said.push(what);
+        }
+    }
+
+    /// Adds what somebody else found.
+    pub(crate) fn merge(&mut self, other: Self) {
+        let unsaid = other.count - other.said.len() as u64;
+        other.said.into_iter().for_each(|said| self.add(said));
+        self.count += unsaid;
     }
 }
 
@@ -94,6 +114,11 @@ impl Numbers {
 #[expect(clippy::expect_used, reason = "the bounds are constants and valid")]
 pub(crate) fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 120_000_000, 2).expect("valid bounds")
+}
+
+/// A duration in whole microseconds.
+pub(crate) fn micros(lasted: Duration) -> u64 {
+    u64::try_from(lasted.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Spread {

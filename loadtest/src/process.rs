@@ -1,4 +1,4 @@
-//! What the machine says of a process, and which core it runs on.
+//! What the machine says of a process, of those that it started, and which core it runs on.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -146,7 +146,7 @@ pub(crate) fn children(pid: u32) -> Vec<u32> {
 }
 
 /// The processes that a process has started, and those that they have.
-pub(crate) fn descendants(pid: u32) -> Vec<u32> {
+pub fn descendants(pid: u32) -> Vec<u32> {
     let mut found = children(pid);
     let mut at = 0;
     while let Some(pid) = found.get(at) {
@@ -158,7 +158,7 @@ pub(crate) fn descendants(pid: u32) -> Vec<u32> {
 
 /// When a process was started, by the kernel's own count; none when there is no such
 /// process any more, or it has ended and waits to be noticed.
-pub(crate) fn started(pid: u32) -> Option<String> {
+pub fn started(pid: u32) -> Option<String> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = text.rsplit_once(')')?.1.split_whitespace();
     let has_ended = matches!(fields.next(), Some("Z" | "X"));

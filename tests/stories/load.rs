@@ -1,6 +1,6 @@
 //! The load tester's scenarios against a real server, each in a few seconds.
 
-use std::process::Output;
+use std::process::{Command, Output};
 
 use parterre_loadtest::wire::{Call, Client, Origin};
 use serde_json::Value;
@@ -103,6 +103,58 @@ async fn a_day_has_looks_screens_and_purchases_at_once() {
 }
 
 #[tokio::test]
+async fn a_day_that_sells_out_says_when() {
+    let load = Load::start().await;
+    let day = ["mixed", "--seconds", "3", "--rate", "60"];
+    let little = ["--events", "1", "--tickets", "10", "--watchers", "4"];
+    let said = load.runs(
+        &day,
+        &[&little[..], &["--looks-per-purchase", "1"]].concat(),
+    );
+    said.agrees();
+    let ended = said.found("purchases ended");
+    assert!(
+        ended.ends_with("every ticket had been wanted once"),
+        "{ended}"
+    );
+}
+
+#[tokio::test]
+async fn changes_that_do_not_fit_are_refused_before_anything_is_published() {
+    let load = Load::start().await;
+    let little = ["--tickets", "20", "--clients", "4"];
+    let arguments = load.arguments(&["watch", "--changes", "50", "--seconds", "9"], &little);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let output = parterre(&arguments);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("raise --tickets, lower --changes"), "{said}");
+    let mut client = Client::new(load.server.edge());
+    let shown = client.send(&Call::get("/v1/events")).await;
+    let shown = String::from_utf8_lossy(&shown.expect("an answer").body).into_owned();
+    assert!(!shown.contains("Load test"), "{shown}");
+}
+
+/// Whoever watches takes a file, and so does the server's end: both in one process would
+/// be more files than this.
+#[tokio::test]
+async fn the_server_that_does_nothing_shares_no_files_with_the_crowd() {
+    let load = Load::start().await;
+    let crowd = ["--clients", "300", "--changes", "2", "--null"];
+    let arguments = load.arguments(&["watch", "--seconds", "2"], &crowd);
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -n 450; exec \"$@\"", "sh"])
+        .arg(env!("CARGO_BIN_EXE_parterre"))
+        .args(arguments)
+        .output()
+        .expect("sh can be run");
+    let said = load.said(output);
+    said.agrees();
+    let ceiling = said.report["ceiling"].as_f64().expect("it was measured");
+    assert!(ceiling > 300.0, "{ceiling}");
+}
+
+#[tokio::test]
 async fn all_come_back_at_once_after_a_storm() {
     let load = Load::start().await;
     let crowd = ["--clients", "100", "--changes", "20"];
@@ -157,7 +209,11 @@ impl Load {
     fn runs(&self, scenario: &[&str], crowd: &[&str]) -> Said {
         let arguments = self.arguments(scenario, crowd);
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let output = parterre(&arguments);
+        self.said(parterre(&arguments))
+    }
+
+    /// What was said, of whatever the load tester wrote.
+    fn said(&self, output: Output) -> Said {
         let file = |name: &str| {
             let read = std::fs::read_to_string(self.folder.path().join(name));
             read.unwrap_or_else(|error| panic!("{name}: {error}: {output:?}"))

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use parterre_loadtest::process::{descendants, started};
 use tempfile::TempDir;
 
 use crate::story::{SOON, until};
@@ -79,7 +80,7 @@ impl Run {
         until("everybody is started", SOON, async || {
             let ended = self.child.try_wait().expect("a child of ours");
             assert_eq!(ended, None, "it ended by itself");
-            let below = descendants(self.child.id());
+            let below = below(self.child.id());
             let mut names: BTreeMap<String, usize> = BTreeMap::new();
             for (pid, _) in &below {
                 let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
@@ -127,26 +128,7 @@ async fn are_gone(processes: &[Id]) {
 }
 
 /// The processes below another.
-fn descendants(pid: u32) -> Vec<Id> {
-    let tasks = std::fs::read_dir(format!("/proc/{pid}/task"));
-    let tasks = tasks.into_iter().flatten().flatten();
-    let lists = tasks.map(|task| std::fs::read_to_string(task.path().join("children")));
-    let mut found = Vec::new();
-    for list in lists {
-        for child in list.unwrap_or_default().split_whitespace() {
-            let child = child.parse().expect("a number");
-            found.extend(started(child).map(|since| (child, since)));
-            found.extend(descendants(child));
-        }
-    }
-    found
-}
-
-/// When a process was started; none when it has ended.
-fn started(pid: u32) -> Option<String> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    let has_ended = matches!(fields.next(), Some("Z" | "X"));
-    let since = fields.nth(18)?;
-    (!has_ended).then(|| since.to_owned())
+fn below(pid: u32) -> Vec<Id> {
+    let below = descendants(pid).into_iter();
+    below.filter_map(|pid| Some((pid, started(pid)?))).collect()
 }

@@ -214,6 +214,9 @@ pub struct NullArgs {
     /// Live frames a second to every subscriber
     #[arg(long, default_value_t = 20.0)]
     pub frames: f64,
+    /// Tell whoever started it where it listens, and end with them
+    #[arg(long, hide = true)]
+    pub held: bool,
 }
 
 impl RunArgs {

@@ -1,28 +1,20 @@
 //! Changes: reservations of one ticket each, due at planned instants, and made by a few
-//! buyers. Which ticket is taken when is decided before the run.
+//! buyers. Which ticket is taken when is drawn before the run.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use parterre_domain::wire::api::ReserveRequest;
-use parterre_domain::{EventId, TicketId};
 use tokio::task::JoinSet;
 
-use super::arrivals::{Arrivals, Rate};
 use super::crowd::Change;
 use super::pace::{Due, Pace};
 use super::plan::{Changes, Ending};
 use super::recorder::Recorder;
-use super::zipf::Zipf;
 use crate::numbers::locked;
 use crate::smoke::{Buyer, Stage, Wish};
 use crate::wire::{Refused, Reserved};
-
-/// Changes of one run: every process of the crowd is told of all of them.
-const CHANGES: usize = 50_000;
-/// So that arrivals of changes aren't those of looks.
-const SEED: u64 = 0x6368_616e_6765;
 
 /// Who makes the changes.
 pub(super) struct Changer {
@@ -34,37 +26,6 @@ pub(super) struct Changer {
     answered: Mutex<BTreeMap<u32, Duration>>,
     /// Reservations to let go of.
     held: Mutex<Vec<Reserved>>,
-}
-
-/// Which ticket is reserved when: events by their fame, tickets from the front, each once.
-pub(super) fn plan(
-    rate: Rate,
-    lasts: Duration,
-    seed: u64,
-    events: &[EventId],
-    tickets: u32,
-    zipf: f64,
-) -> Vec<Change> {
-    let (fame, mut random) = (
-        Zipf::new(events.len(), zipf),
-        fastrand::Rng::with_seed(seed),
-    );
-    let mut next = vec![0; events.len()];
-    let arrivals = Arrivals::new(rate, lasts, seed ^ SEED).take(CHANGES);
-    let drawn = arrivals.map_while(|at| {
-        let wanted = fame.draw(&mut random);
-        // Of the next event, where this one is sold out; over when all are.
-        let in_turn = (wanted..events.len()).chain(0..wanted);
-        let event = in_turn.into_iter().find(|event| next[*event] < tickets)?;
-        let ticket = TicketId(next[event]);
-        next[event] += 1;
-        Some(Change {
-            at,
-            event: events[event],
-            ticket,
-        })
-    });
-    drawn.collect()
 }
 
 impl Changer {
@@ -86,9 +47,10 @@ impl Changer {
     }
 
     /// Makes every change when it is due, or as soon after as somebody is free.
-    pub(super) async fn run(self: &Arc<Self>, lasts: Duration, seed: u64) {
-        let began = self.recorder.began();
-        let pace = Arc::new(Pace::keep(self.how.rate, lasts, seed ^ SEED, began));
+    pub(super) async fn run(self: &Arc<Self>, lasts: Duration) {
+        let instants: Vec<_> = self.plan.iter().map(|change| change.at).collect();
+        let pace = Pace::keep(instants.into_iter(), lasts, self.recorder.began());
+        let pace = Arc::new(pace);
         let mut people = JoinSet::new();
         for number in 0..self.how.people {
             let (changer, pace) = (self.clone(), pace.clone());
@@ -123,10 +85,7 @@ impl Changer {
     }
 
     async fn change(&self, buyer: &mut Buyer, due: Due) {
-        // The plan is shorter than the schedule where tickets ran out.
-        let Some(change) = self.plan.get(due.number) else {
-            return;
-        };
+        let change = &self.plan[due.number];
         let wish = Wish {
             event: change.event,
             request: ReserveRequest {
@@ -180,28 +139,5 @@ impl Changer {
                 self.recorder.disagrees(said);
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn no_ticket_is_planned_twice_and_a_plan_ends_when_all_are_sold() {
-        let events: Vec<_> = (1..=3).map(EventId::from_number).collect();
-        let rate = Rate::Flat { per_second: 50.0 };
-        let lasts = Duration::from_secs(10);
-        let check = |tickets, expected: std::ops::RangeInclusive<usize>| {
-            let changes = plan(rate, lasts, 1, &events, tickets, 1.0);
-            let taken: BTreeSet<_> = changes.iter().map(|of| (of.event, of.ticket)).collect();
-            assert_eq!(taken.len(), changes.len());
-            assert!(expected.contains(&changes.len()), "{}", changes.len());
-            assert!(changes.is_sorted_by_key(|change| change.at));
-        };
-        check(1_000, 400..=600);
-        check(20, 60..=60);
     }
 }

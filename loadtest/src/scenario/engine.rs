@@ -1,40 +1,32 @@
 //! Runs a plan: events, crowd, changes, samples, the audit, and what came of it.
 
-use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use parterre_domain::wire::api::Availability;
 use parterre_domain::{EventId, Timestamp};
 
-use super::arrivals::Rate;
-use super::changer::{self, Changer};
-use super::crowd::{Change, Crowd, Part, SOCKETS_PER_PROCESS, Watching};
-use super::null::Null;
-use super::outcome::{Outcome, whole};
-use super::people::{BACK, CUT, DELTAS, LOOK, event_of, stage};
+use super::ceiling::ceiling;
+use super::changer::Changer;
+use super::crowd::{Change, Crowd, Known, Part, Watching};
+use super::drawn::{Drawn, Ended};
+use super::outcome::Outcome;
+use super::people::{BACK, CUT, event_of, stage};
 use super::plan::{Ending, Events, Plan};
 use super::programme;
 use super::progress::Progress;
 use super::recorder::{Recorded, Recorder};
 use super::report::Report;
 use super::sampler::{Sampler, Samples};
+use super::zipf::Zipf;
 use crate::clock;
 use crate::numbers::locked;
 use crate::smoke::{Stage, settle};
 use crate::wire::{Failure, Shop};
 
 /// Until everybody has heard when to begin.
-const HEAD_START: Duration = Duration::from_millis(500);
-/// How long this tool's own ceiling is looked for.
-const CEILING: Duration = Duration::from_secs(3);
-/// Bytes of the null server's bodies: about those of an event's availability.
-const CEILING_BYTES: u32 = 2_000;
-
-/// Frames a second that each live client of the null server is offered: more than any can
-/// take where there are many.
-const CEILING_FRAMES: f64 = 1_000.0;
+pub(super) const HEAD_START: Duration = Duration::from_millis(500);
 
 /// A plan under way.
 struct Run {
@@ -42,6 +34,8 @@ struct Run {
     token: String,
     events: Vec<EventId>,
     changes: Vec<Change>,
+    /// When they end before the run does.
+    ended: Option<Ended>,
     processes: usize,
     progress: Progress,
 }
@@ -50,17 +44,18 @@ struct Run {
 ///
 /// # Errors
 ///
-/// When it can't even begin: the core can't be reached or refuses the token, an edge
-/// doesn't show the events, or the crowd can't come together.
+/// When it can't even begin: its changes don't fit, the core can't be reached or refuses
+/// the token, an edge doesn't show the events, or the crowd can't come together.
 pub(super) async fn run(plan: Plan, token: String) -> Result<Report, Failure> {
+    let drawn = Drawn::of(&plan).map_err(Failure::Odd)?;
     let progress = Progress::new(plan.lasts());
     progress.says("publishing events");
     let events = programme::prepare(&plan, &token).await?;
     let crowd = plan.crowd(&events);
-    let needed = crowd.sockets().div_ceil(SOCKETS_PER_PROCESS).max(1);
     let run = Run {
-        processes: plan.run.processes.unwrap_or(needed).max(1),
-        changes: changes(&plan, &events),
+        processes: plan.run.processes.unwrap_or(crowd.processes()).max(1),
+        changes: drawn.changes(&events),
+        ended: drawn.ended,
         plan,
         token,
         events,
@@ -71,20 +66,10 @@ pub(super) async fn run(plan: Plan, token: String) -> Result<Report, Failure> {
     Ok(Report::new(&run.plan, run.processes, &outcome?))
 }
 
-/// Which ticket is reserved when.
-fn changes(plan: &Plan, events: &[EventId]) -> Vec<Change> {
-    let (Some(changes), Events::Own { tickets, .. }) = (&plan.changes, &plan.events) else {
-        return Vec::new();
-    };
-    let zipf = plan.watching.as_ref().map_or(0.0, |of| of.zipf);
-    let (lasts, seed) = (plan.lasts(), plan.run.seed);
-    changer::plan(changes.rate, lasts, seed, events, *tickets, zipf)
-}
-
 impl Run {
     async fn play(&self, mut part: Part) -> Result<Outcome, Failure> {
         let ceiling = match self.plan.finds_ceiling {
-            true => Some(self.ceiling(&part).await?),
+            true => Some(ceiling(&part, self.processes, &self.progress).await?),
             false => None,
         };
         if let Some(watching) = &mut part.watching {
@@ -106,19 +91,19 @@ impl Run {
             samples,
             ceiling,
             deliveries_due: 0,
+            sold_out_at: self.ended.map(|ended| ended.at),
             cut_at: part.watching.as_ref().and_then(|of| of.cut_at),
             lasts: self.plan.lasts(),
         };
-        let core = self.close(&stage, changer.as_ref()).await;
-        let existing = matches!(self.plan.events, Events::Existing(_));
-        outcome.recorded.merge(crowd.compare(&core, existing).await);
+        let known = Known {
+            core: self.close(&stage, changer.as_ref()).await,
+            may_go_on: matches!(self.plan.events, Events::Existing(_)),
+            answered: changer.map_or_else(BTreeMap::new, |changer| changer.answered()),
+        };
+        outcome.deliveries_due = self.deliveries_due(&known);
+        outcome.recorded.merge(crowd.compare(&known).await);
         outcome.recorded.merge(recorder.take());
         outcome.recorded.absorb(&stage.numbers);
-        if let Some(changer) = &changer {
-            let watchers = self.watchers();
-            let of = |change: &Change| watchers.get(&change.event).copied().unwrap_or(0);
-            outcome.resolve(&self.changes, &changer.answered(), of);
-        }
         missing(&mut outcome.recorded);
         Ok(outcome)
     }
@@ -136,7 +121,7 @@ impl Run {
         let samples = Mutex::new(Samples::default());
         let changed = async {
             if let Some(changer) = changer {
-                changer.run(self.plan.lasts(), self.plan.run.seed).await;
+                changer.run(self.plan.lasts()).await;
             }
         };
         let played = async { tokio::join!(crowd.play(begins, stage, &self.progress), changed).0 };
@@ -195,35 +180,24 @@ impl Run {
         shown
     }
 
-    /// Looks a second that this tool makes against a server that does nothing, or deltas
-    /// that it takes.
-    async fn ceiling(&self, part: &Part) -> Result<f64, Failure> {
-        self.progress.says("looking for this tool's own ceiling");
-        let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let null = Null::start(local, CEILING_BYTES, CEILING_FRAMES).await;
-        let null = null.map_err(|error| Failure::Odd(format!("no null server: {error}")))?;
-        let mut part = part.clone();
-        part.edges = vec![null.address().into()];
-        part.lasts = CEILING;
-        if let Some(browsing) = &mut part.browsing {
-            browsing.rate = Rate::Flood;
-        }
-        let mut crowd = Crowd::gather(part.split(self.processes)).await?;
-        let begins = Instant::now() + HEAD_START;
-        let stage = stage(&part, "", begins);
-        let recorded = crowd.play(begins, &stage, &self.progress).await;
-        let looks = recorded.took.get(LOOK);
-        let looks = looks.map(|series| series.whole.histogram().len());
-        let done = looks.unwrap_or_else(|| recorded.counted(DELTAS));
-        Ok(whole(done) / CEILING.as_secs_f64())
+    /// Screens that should show a change, added up over all that were answered 201.
+    fn deliveries_due(&self, known: &Known) -> u64 {
+        let watchers = self.watchers();
+        let answered = known.answered.keys();
+        let due = answered.filter_map(|number| {
+            let change = self.changes.get(*number as usize)?;
+            watchers.get(&change.event)
+        });
+        due.sum()
     }
 
     /// How many watch each event.
     fn watchers(&self) -> HashMap<EventId, u64> {
         let mut watchers = HashMap::new();
         if let Some(Watching { people, zipf, .. }) = self.plan.watching {
+            let fame = Zipf::new(self.events.len(), zipf);
             for number in 0..people {
-                let event = event_of(number, &self.events, zipf);
+                let event = event_of(number, &self.events, &fame);
                 *watchers.entry(event).or_default() += 1;
             }
         }
@@ -266,7 +240,7 @@ mod tests {
             let mut recorded = recorder.take();
             missing(&mut recorded);
             let said = (due, done, cut, back);
-            assert_eq!(recorded.disagreements.0, expected, "{said:?}");
+            assert_eq!(recorded.disagreements.count, expected, "{said:?}");
         };
         check(0, 0, 0, 0, 0);
         check(5, 0, 0, 0, 1);

@@ -18,8 +18,7 @@ const DIGITS: u32 = 7;
 #[serde(into = "Pairs", from = "Pairs")]
 pub(crate) struct Latencies(Histogram<u64>);
 
-/// How long things took in one second of a run, or one of them on many screens: few
-/// values, of which there are many.
+/// How long things took in one second of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Pairs", from = "Pairs")]
 pub(crate) struct Sparse(BTreeMap<u64, u64>);
@@ -99,11 +98,11 @@ impl Sparse {
         self.0.last_key_value().map_or(0, |(micros, _)| *micros)
     }
 
-    pub(crate) fn pairs(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+    fn pairs(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.0.iter().map(|(micros, count)| (*micros, *count))
     }
 
-    pub(crate) fn add(&mut self, micros: u64, count: u64) {
+    fn add(&mut self, micros: u64, count: u64) {
         let shift = (u64::BITS - micros.leading_zeros()).saturating_sub(DIGITS);
         *self.0.entry((micros >> shift) << shift).or_default() += count;
     }

@@ -3,8 +3,8 @@
 use super::args::MixedArgs;
 use super::arrivals::Rate;
 use super::crowd::Browsing;
-use super::outcome::{Outcome, TO_SCREEN};
-use super::people::LOOK;
+use super::outcome::Outcome;
+use super::people::{LOOK, TO_SCREEN};
 use super::plan::{Changes, Ending, Events, Plan};
 use super::watch::{PEOPLE, watching};
 
@@ -41,6 +41,7 @@ pub(super) fn plan(args: MixedArgs) -> Plan {
             people: PEOPLE,
             ending: Ending::Pay,
             name: "purchase",
+            fewer: "raise --looks-per-purchase",
         }),
         finds_ceiling: false,
         at_once: &[],
@@ -63,6 +64,7 @@ fn findings(outcome: &Outcome) -> Vec<(String, String)> {
             ),
         ),
     ];
+    findings.extend(outcome.sold_out());
     findings.extend(outcome.deliveries());
     findings.extend(outcome.late());
     findings

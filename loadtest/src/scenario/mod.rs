@@ -6,13 +6,15 @@
 //! when it was due: load is open, so a server that stalls doesn't slow down who measures
 //! it. The [`crowd`] lives in one or several processes, each with its [`people`], and
 //! gives what it recorded ([`recorder`]) to the parent. The parent makes the changes
-//! ([`changer`]), looks at the server ([`sampler`]), has smoke's audit done, and reports.
+//! ([`changer`]) that were drawn before ([`drawn`]), looks at the server ([`sampler`]), has smoke's audit done, and reports.
 
 mod args;
 mod arrivals;
 mod browse;
+mod ceiling;
 mod changer;
 mod crowd;
+mod drawn;
 mod engine;
 mod latencies;
 mod mixed;
@@ -89,17 +91,22 @@ async fn reported(plan: Plan) -> Result<Outcome, String> {
     Ok(outcome)
 }
 
-/// Serves nothing until interrupted.
+/// Serves nothing until interrupted, or until whoever started it is gone.
 async fn null(args: &NullArgs) -> Result<Outcome, String> {
     let null = Null::start(args.listen, args.bytes, args.frames).await;
     let null = null.map_err(|error| format!("can't listen on {}: {error}", args.listen))?;
+    let outcome = Outcome {
+        text: String::new(),
+        agrees: true,
+    };
+    if args.held {
+        ceiling::hold(null.address()).await?;
+        return Ok(outcome);
+    }
     eprintln!("a null server listens on http://{}", null.address());
     let interrupted = tokio::signal::ctrl_c().await;
     interrupted.map_err(|error| error.to_string())?;
-    Ok(Outcome {
-        text: String::new(),
-        agrees: true,
-    })
+    Ok(outcome)
 }
 
 /// Plays a part for the process that started this one.

@@ -54,9 +54,13 @@ fn findings(outcome: &Outcome) -> Vec<(String, String)> {
     let refusals = refused
         .iter()
         .map(|(slug, count)| format!("{count} {slug}"));
-    let sold_out = match outcome.min(SOLD_OUT) {
-        Some(first) => format!("{:.2} s after the opening, first", first.as_secs_f64()),
-        None => "never".to_owned(),
+    let sold_out = match (outcome.min(SOLD_OUT), outcome.max(SOLD_OUT)) {
+        (Some(first), Some(last)) => format!(
+            "{:.2} s after the opening first, {:.2} s last",
+            first.as_secs_f64(),
+            last.as_secs_f64()
+        ),
+        _ => "never".to_owned(),
     };
     vec![
         outcome.spread("from the opening to one's own 201", BOUGHT),

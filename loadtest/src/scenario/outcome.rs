@@ -1,18 +1,11 @@
 //! What a run gave, before it is put into words.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::crowd::Change;
-use super::people::{DELTAS, LOOK};
-use super::recorder::{Recorded, whole_seconds};
+use super::people::{ANSWERED_TO_SCREEN, DELTAS, LOOKS, TO_SCREEN, UNTIMED};
+use super::recorder::Recorded;
 use super::sampler::Samples;
 use crate::numbers::Spread;
-
-/// From the instant at which a change was due to a screen that shows it.
-pub(super) const TO_SCREEN: &str = "change to screen";
-/// From a change's 201 to a screen that shows it; nothing for a screen that was faster.
-pub(super) const ANSWERED_TO_SCREEN: &str = "201 to screen";
 
 /// A run's numbers.
 pub(super) struct Outcome {
@@ -22,6 +15,8 @@ pub(super) struct Outcome {
     pub(super) ceiling: Option<f64>,
     /// Screens that should have shown a change, added up over all changes.
     pub(super) deliveries_due: u64,
+    /// When purchases ended because nothing was left, if they did.
+    pub(super) sold_out_at: Option<Duration>,
     /// When all connections were cut.
     pub(super) cut_at: Option<Duration>,
     /// How long the load lasted.
@@ -29,36 +24,6 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// Turns what screens saw of each change into latencies. Of changes that weren't
-    /// answered 201, nothing is known: somebody else may have taken the ticket.
-    pub(super) fn resolve(
-        &mut self,
-        changes: &[Change],
-        answered: &BTreeMap<u32, Duration>,
-        watchers: impl Fn(&Change) -> u64,
-    ) {
-        for (number, screens) in std::mem::take(&mut self.recorded.changes) {
-            let Some(change) = changes.get(number as usize) else {
-                continue;
-            };
-            let Some(answered) = answered.get(&number) else {
-                continue;
-            };
-            let second = whole_seconds(change.at);
-            let until_answered = super::recorder::micros(*answered);
-            for (micros, count) in screens.pairs() {
-                let since = micros.saturating_sub(until_answered);
-                let recorded = &mut self.recorded;
-                recorded.took_often(TO_SCREEN, second, micros, count);
-                recorded.took_often(ANSWERED_TO_SCREEN, second, since, count);
-            }
-        }
-        let known = answered
-            .keys()
-            .filter_map(|number| changes.get(*number as usize));
-        self.deliveries_due = known.map(watchers).sum();
-    }
-
     /// The longest of one kind.
     pub(super) fn max(&self, what: &str) -> Option<Duration> {
         let series = self.recorded.took.get(what)?;
@@ -83,10 +48,16 @@ impl Outcome {
 
     /// How many looks there were, beside what this tool can make.
     pub(super) fn looks(&self) -> (String, String) {
-        let series = self.recorded.took.get(LOOK);
-        let count = series.map_or(0, |series| series.whole.histogram().len());
-        let rate = whole(count) / self.lasts.as_secs_f64();
+        let rate = whole(self.recorded.counted(LOOKS)) / self.lasts.as_secs_f64();
         ("looks".to_owned(), self.beside_ceiling(rate))
+    }
+
+    /// That purchases ended before the run did, if they did.
+    pub(super) fn sold_out(&self) -> Option<(String, String)> {
+        let at = self.sold_out_at?.as_secs_f64();
+        let of = self.lasts.as_secs();
+        let said = format!("after {at:.1} s of {of}, when every ticket had been wanted once");
+        Some(("purchases ended".to_owned(), said))
     }
 
     /// How soon changes were on screens, and on how many of them.
@@ -95,17 +66,23 @@ impl Outcome {
             let none = "no change was made, so none was timed".to_owned();
             return vec![("changes on screens".to_owned(), none)];
         };
-        let (shown, due) = (series.whole.histogram().len(), self.deliveries_due);
+        let untimed = self.recorded.counted(UNTIMED);
+        let shown = series.whole.histogram().len() + untimed;
+        let due = self.deliveries_due;
         let rest = match due.saturating_sub(shown) {
             0 => "",
-            _ => "; the rest came within a snapshot",
+            _ => "; the rest came within a snapshot or together with its release",
+        };
+        let beyond = match untimed {
+            0 => String::new(),
+            _ => format!("; the last {untimed} were too many to be timed"),
         };
         vec![
             self.spread("from a change's instant to a screen", TO_SCREEN),
             self.spread("from its 201 to a screen", ANSWERED_TO_SCREEN),
             (
                 "changes shown as such".to_owned(),
-                format!("{shown} of {due}{rest}"),
+                format!("{shown} of {due}{rest}{beyond}"),
             ),
         ]
     }
@@ -142,50 +119,4 @@ impl Outcome {
 /// A count for a calculation; exact below 2^53.
 pub(super) fn whole(count: u64) -> f64 {
     count as f64
-}
-
-#[cfg(test)]
-mod tests {
-    use parterre_domain::{EventId, TicketId};
-
-    use super::*;
-    use crate::scenario::latencies::Sparse;
-
-    #[test]
-    fn screens_are_timed_from_the_instant_and_from_the_201_of_answered_changes_only() {
-        let change = |seconds| Change {
-            at: Duration::from_secs(seconds),
-            event: EventId::from_number(1),
-            ticket: TicketId(0),
-        };
-        let mut screens = Sparse::default();
-        screens.record(50_000);
-        screens.record(4_000);
-        let recorded = Recorded {
-            changes: [(0, screens.clone()), (1, screens)].into(),
-            ..Recorded::default()
-        };
-        let mut outcome = Outcome {
-            recorded,
-            samples: Samples::default(),
-            ceiling: None,
-            deliveries_due: 0,
-            cut_at: None,
-            lasts: Duration::from_secs(10),
-        };
-        let answered = [(1, Duration::from_millis(10))].into();
-        outcome.resolve(&[change(3), change(7)], &answered, |_| 2);
-        let check = |what, expected: [u64; 2]| {
-            let series = &outcome.recorded.took[what];
-            let seconds: Vec<_> = series.seconds.keys().collect();
-            assert_eq!(seconds, [&7], "{what}");
-            let whole = series.whole.histogram();
-            for (got, expected) in [whole.min(), whole.max()].iter().zip(expected) {
-                assert!(got.abs_diff(expected) <= expected / 50 + 1, "{what}: {got}");
-            }
-        };
-        check(TO_SCREEN, [4_000, 50_000]);
-        check(ANSWERED_TO_SCREEN, [1, 40_000]);
-        assert_eq!(outcome.deliveries_due, 2);
-    }
 }

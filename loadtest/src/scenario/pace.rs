@@ -5,8 +5,6 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, mpsc};
 
-use super::arrivals::{Arrivals, Rate};
-
 /// Instants that have come and wait for somebody; the schedule itself waits behind them.
 const WAITING: usize = 65_536;
 /// How long after the end of the run late things are still begun.
@@ -36,18 +34,14 @@ enum Schedule {
 impl Pace {
     /// Begins to keep a schedule, on a thread of its own: the runtime's timer counts in
     /// milliseconds, which is more than what is measured here.
-    pub(crate) fn keep(rate: Rate, lasts: Duration, seed: u64, begins: Instant) -> Self {
-        let ends = begins + lasts;
-        if rate == Rate::Flood {
-            return Self {
-                schedule: Schedule::Flood,
-                ends,
-            };
-        }
+    pub(crate) fn keep(
+        plan: impl Iterator<Item = Duration> + Send + 'static,
+        lasts: Duration,
+        begins: Instant,
+    ) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
-        let arrivals = Arrivals::new(rate, lasts, seed);
         std::thread::spawn(move || {
-            for (number, at) in arrivals.enumerate() {
+            for (number, at) in plan.enumerate() {
                 let at = begins + at;
                 std::thread::sleep(at.saturating_duration_since(Instant::now()));
                 let due = Due { number, at };
@@ -58,7 +52,15 @@ impl Pace {
         });
         Self {
             schedule: Schedule::Planned(Mutex::new(receiver)),
-            ends,
+            ends: begins + lasts,
+        }
+    }
+
+    /// No schedule: the next thing is always due now.
+    pub(crate) fn flood(lasts: Duration, begins: Instant) -> Self {
+        Self {
+            schedule: Schedule::Flood,
+            ends: begins + lasts,
         }
     }
 
@@ -81,12 +83,14 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::arrivals::{Arrivals, Rate};
 
     #[tokio::test]
     async fn a_stall_leaves_the_schedule_as_it_was() {
         let (rate, lasts) = (Rate::Flat { per_second: 100.0 }, Duration::from_millis(300));
         let begins = Instant::now();
-        let pace = Pace::keep(rate, lasts, 5, begins);
+        let plan = Arrivals::new(rate, lasts, 5);
+        let pace = Pace::keep(plan.clone(), lasts, begins);
         let first = pace.next().await;
         // Whoever should take the others is busy until all of them have come.
         tokio::time::sleep(lasts).await;
@@ -94,7 +98,7 @@ mod tests {
         while let Some(due) = pace.next().await {
             taken.push(due);
         }
-        let planned: Vec<_> = Arrivals::new(rate, lasts, 5)
+        let planned: Vec<_> = plan
             .enumerate()
             .map(|(number, at)| Due {
                 number,

@@ -58,6 +58,8 @@ pub(super) struct Changes {
     pub(super) ending: Ending,
     /// What the report calls them.
     pub(super) name: &'static str,
+    /// What whoever wants fewer of them does on the command line.
+    pub(super) fewer: &'static str,
 }
 
 /// What becomes of them.

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::latencies::{Latencies, Sparse};
-use crate::numbers::{Numbers, locked};
+use crate::numbers::{Disagreements, Numbers, locked, micros};
 
-/// Disagreements that are kept in words; more are only counted.
-const DISAGREEMENTS_KEPT: usize = 200;
+/// Seconds of one kind of thing in a piece of what was recorded.
+const SECONDS_AT_ONCE: usize = 300;
 
 /// Shared by everybody in one process.
 #[derive(Debug, Default)]
@@ -34,10 +34,7 @@ pub(crate) struct Recorded {
     pub(crate) pace: BTreeMap<u32, Done>,
     /// The stalest answer of each second, in seconds.
     pub(crate) stale: BTreeMap<u32, u64>,
-    /// From the planned instant of each change to its screens.
-    pub(crate) changes: BTreeMap<u32, Sparse>,
-    /// How many things were wrong, and the first of them in words.
-    pub(crate) disagreements: (u64, Vec<String>),
+    pub(crate) disagreements: Disagreements,
 }
 
 /// How long one kind of thing took: in all, and by the second in which it was due.
@@ -70,6 +67,13 @@ impl Recorder {
     pub(crate) fn took(&self, what: &str, due: Instant, done: Instant) {
         let micros = micros(done.saturating_duration_since(due));
         locked(&self.recorded).took(what, self.second(due), micros);
+    }
+
+    /// Things that were due at one instant took so many microseconds each.
+    pub(crate) fn took_each(&self, what: &str, due: Instant, took: impl Iterator<Item = u64>) {
+        let second = self.second(due);
+        let mut recorded = locked(&self.recorded);
+        took.for_each(|micros| recorded.took(what, second, micros));
     }
 
     /// Something took so long, whenever it was.
@@ -119,13 +123,6 @@ impl Recorder {
         *stalest = seconds.max(*stalest);
     }
 
-    /// A change was on a screen so long after its planned instant.
-    pub(crate) fn change(&self, number: u32, after: Duration) {
-        let mut recorded = locked(&self.recorded);
-        let screens = recorded.changes.entry(number).or_default();
-        screens.record(micros(after));
-    }
-
     pub(crate) fn disagrees(&self, what: impl std::fmt::Display) {
         locked(&self.recorded).disagrees(what.to_string());
     }
@@ -140,7 +137,7 @@ impl Recorder {
         let recorded = locked(&self.recorded);
         let took = recorded.took.values();
         let done = took.map(|series| series.whole.histogram().len()).sum();
-        (done, recorded.disagreements.0)
+        (done, recorded.disagreements.count)
     }
 
     fn second(&self, at: Instant) -> u32 {
@@ -151,14 +148,30 @@ impl Recorder {
 impl Recorded {
     /// Something due in a second of the run took so many microseconds.
     pub(crate) fn took(&mut self, what: &str, second: u32, micros: u64) {
-        self.took_often(what, second, micros, 1);
+        let series = entry(&mut self.took, what);
+        series.whole.record(micros, 1);
+        series.seconds.entry(second).or_default().record(micros);
     }
 
-    /// So many things due in a second of the run took so many microseconds.
-    pub(crate) fn took_often(&mut self, what: &str, second: u32, micros: u64, count: u64) {
-        let series = entry(&mut self.took, what);
-        series.whole.record(micros, count);
-        series.seconds.entry(second).or_default().add(micros, count);
+    /// The same in pieces, each a short message; merged again they are worth the whole.
+    pub(crate) fn pieces(mut self) -> Vec<Self> {
+        let took = std::mem::take(&mut self.took);
+        let mut pieces = vec![self];
+        for (what, Series { whole, seconds }) in took {
+            let mut piece = |whole, seconds| {
+                let series = Series { whole, seconds };
+                pieces.push(Self {
+                    took: [(what.clone(), series)].into(),
+                    ..Self::default()
+                });
+            };
+            piece(whole, BTreeMap::new());
+            let seconds: Vec<_> = seconds.into_iter().collect();
+            for seconds in seconds.chunks(SECONDS_AT_ONCE) {
+                piece(Latencies::default(), seconds.iter().cloned().collect());
+            }
+        }
+        pieces
     }
 
     /// Adds what another process recorded.
@@ -187,13 +200,7 @@ impl Recorded {
             let mine = self.stale.entry(second).or_default();
             *mine = seconds.max(*mine);
         }
-        for (change, screens) in other.changes {
-            self.changes.entry(change).or_default().merge(&screens);
-        }
-        let (count, said) = other.disagreements;
-        let unsaid = count - said.len() as u64;
-        said.into_iter().for_each(|said| self.disagrees(said));
-        self.disagreements.0 += unsaid;
+        self.disagreements.merge(other.disagreements);
     }
 
     /// Adds what buyers counted, who have numbers of their own.
@@ -204,26 +211,16 @@ impl Recorded {
         for (slug, count) in numbers.all_refusals() {
             *self.refused.entry(slug).or_default() += count;
         }
-        let (count, said) = numbers.disagreements();
-        let unsaid = count - said.len() as u64;
-        said.into_iter().for_each(|said| self.disagrees(said));
-        self.disagreements.0 += unsaid;
+        self.disagreements.merge(numbers.disagreements());
     }
 
     pub(crate) fn disagrees(&mut self, what: String) {
-        self.disagreements.0 += 1;
-        if self.disagreements.1.len() < DISAGREEMENTS_KEPT {
-            self.disagreements.1.push(what);
-        }
+        self.disagreements.add(what);
     }
 
     pub(crate) fn counted(&self, what: &str) -> u64 {
         self.counted.get(what).copied().unwrap_or(0)
     }
-}
-
-pub(crate) fn micros(lasted: Duration) -> u64 {
-    u64::try_from(lasted.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// The second of a run that a moment of it is in.
@@ -252,7 +249,6 @@ mod tests {
                 recorder.took("read", due, done);
                 recorder.done(done);
                 recorder.stale(due, thing / 100);
-                recorder.change(3, Duration::from_micros(*thing));
                 recorder.refused("busy");
                 recorder.disagrees(thing % 2);
             }
@@ -265,7 +261,22 @@ mod tests {
         record(&other, &things[150..]);
         let mut merged = one.take();
         merged.merge(other.take());
-        assert_eq!(merged.disagreements.0, 400);
+        assert_eq!(merged.disagreements.count, 400);
         assert_eq!(merged, whole.take());
+    }
+
+    #[test]
+    fn pieces_are_worth_the_whole() {
+        let mut whole = Recorded::default();
+        (0..1_000).for_each(|second| whole.took("read", second, u64::from(second)));
+        (0..3).for_each(|_| whole.disagrees("odd".to_owned()));
+        whole.counted.insert("reads".to_owned(), 7);
+        let pieces = whole.clone().pieces();
+        let longest = pieces.iter().flat_map(|piece| piece.took.values());
+        let longest = longest.map(|series| series.seconds.len()).max();
+        assert_eq!(longest, Some(SECONDS_AT_ONCE));
+        let mut merged = Recorded::default();
+        pieces.into_iter().for_each(|piece| merged.merge(piece));
+        assert_eq!(merged, whole);
     }
 }

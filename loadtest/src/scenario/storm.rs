@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::args::StormArgs;
-use super::outcome::{Outcome, TO_SCREEN};
-use super::people::{BACK, RECONNECTED};
+use super::outcome::Outcome;
+use super::people::{BACK, RECONNECTED, TO_SCREEN};
 use super::plan::{Events, Plan};
 use super::watch::{changes, changes_said, watching};
 

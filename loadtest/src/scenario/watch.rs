@@ -3,7 +3,8 @@
 use super::args::WatchArgs;
 use super::arrivals::Rate;
 use super::crowd::Watching;
-use super::outcome::{ANSWERED_TO_SCREEN, Outcome, TO_SCREEN};
+use super::outcome::Outcome;
+use super::people::{ANSWERED_TO_SCREEN, TO_SCREEN};
 use super::plan::{Changes, Ending, Events, Plan};
 
 /// Reservations under way at once: more than any rate that a screen could show needs.
@@ -69,6 +70,7 @@ pub(super) fn changes(per_second: f64) -> Changes {
         people: PEOPLE,
         ending: Ending::LetGo,
         name: "change",
+        fewer: "lower --changes",
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use super::{Events, SlowConfig};
-use crate::numbers::{Spread, histogram};
+use crate::numbers::{Spread, histogram, micros};
 use crate::wire::{Call, Client, Failure};
 
 /// Connections of the loop.
@@ -30,8 +30,7 @@ pub(super) async fn read(
                     let what = format!("{} was answered {}", call.name(), answer.status);
                     return Err(Failure::Odd(what));
                 }
-                let micros = u64::try_from(answer.took().as_micros()).unwrap_or(u64::MAX);
-                took.saturating_record(micros.max(1));
+                took.saturating_record(micros(answer.took()).max(1));
             }
             Ok(took)
         });

@@ -127,12 +127,7 @@ async fn watchers_agree(stage: &Stage, folds: &[Folds], core: &Availability) {
         };
         let wrong = match fold {
             None => Some("heard nothing".to_owned()),
-            Some(fold) if fold.rev() != core.rev => Some(format!("is at {}", fold.rev())),
-            Some(fold) if fold.states().to_letters() != core.states => {
-                Some("sees other states".to_owned())
-            }
-            Some(fold) if fold.counts() != core.counts => Some("counts otherwise".to_owned()),
-            Some(_) => None,
+            Some(fold) => fold.differs(core),
         };
         stage.numbers.count("folds compared with the core");
         if let Some(wrong) = wrong {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::stage::Stage;
-use crate::numbers::Spread;
+use crate::numbers::{Disagreements, Spread};
 
 /// The result of a smoke test.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub struct Report {
     counted: BTreeMap<&'static str, u64>,
     refusals: BTreeMap<String, u64>,
     took: BTreeMap<&'static str, Spread>,
-    disagreements: (u64, Vec<String>),
+    disagreements: Disagreements,
 }
 
 impl Report {
@@ -32,12 +32,12 @@ impl Report {
 
     /// Whether everything fits together.
     pub fn agrees(&self) -> bool {
-        self.disagreements.0 == 0
+        self.disagreements.count == 0
     }
 
     /// What doesn't, in words; long lists are cut.
     pub fn disagreements(&self) -> &[String] {
-        &self.disagreements.1
+        &self.disagreements.said
     }
 
     /// How many of something there were, by its name in the printed report.
@@ -66,7 +66,7 @@ impl fmt::Display for Report {
         for (what, spread) in &self.took {
             writeln!(f, "  {what:<28}{spread}")?;
         }
-        let (count, said) = &self.disagreements;
+        let Disagreements { count, said } = &self.disagreements;
         if *count == 0 {
             return writeln!(f, "\nEverything agrees.");
         }

@@ -195,7 +195,7 @@ impl Stage {
             counted("reads"),
             counted("reservations"),
             counted("live frames"),
-            self.numbers.disagreements().0
+            self.numbers.disagreements().count
         )
     }
 }

@@ -3,9 +3,12 @@
 //!
 //! The parent sends a part, hears that it is ready, and gives the instant at which all
 //! begin. While it plays, a worker tells how far it is. When its part is over it sends what
-//! its buyers were told and what it recorded, and waits for the core's last word, which
-//! its watchers must have by then; whether they do is the last that it says.
+//! its buyers were told and what it recorded, in pieces, and waits for what is known at the
+//! end: the core's last word, which its watchers must have by then, and which changes were
+//! answered 201. Whether they have it, and how soon changes were on their screens, is the
+//! last that it says.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use parterre_domain::wire::api::Availability;
@@ -29,8 +32,19 @@ pub(crate) enum ToWorker {
     Part(Box<Part>),
     /// When all begin, since 1970.
     Begin(Duration),
-    /// What the core or an edge says at the end, and whether others may change it.
-    Compare(Vec<Availability>, bool),
+    /// What its watchers must have.
+    Compare(Known),
+}
+
+/// What is known at the end of a run.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Known {
+    /// What the core says, or an edge.
+    pub(crate) core: Vec<Availability>,
+    /// Whether others change these events, so that a watcher may have gone on from there.
+    pub(crate) may_go_on: bool,
+    /// When each change was answered 201, from when it was due.
+    pub(crate) answered: BTreeMap<u32, Duration>,
 }
 
 /// What a worker says.
@@ -42,10 +56,12 @@ pub(crate) enum FromWorker {
     Progress(u64, u64),
     /// Some of what its buyers were told.
     Entries(Vec<Entry>),
+    /// Some of what it recorded.
+    Recorded(Box<Recorded>),
     /// Its part is over.
-    Done(Box<Recorded>),
+    Done,
     /// Its watchers were compared with the core.
-    Compared(Box<Recorded>),
+    Compared,
     /// It can't go on.
     Failed(String),
 }
@@ -104,6 +120,44 @@ impl Mouth {
         match tokio::time::timeout(SAYING, sent).await {
             Ok(sent) => sent.map_err(|error| error.to_string()),
             Err(_) => Err(format!("nobody listened for {SAYING:?}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parterre_domain::{EventId, TicketId};
+
+    use super::*;
+    use crate::scenario::crowd::{Change, Watching};
+    use crate::scenario::drawn::CHANGES;
+
+    #[tokio::test]
+    async fn the_most_changes_that_a_run_has_are_short_messages() {
+        let numbers = 0..u32::try_from(CHANGES).unwrap();
+        let at = Duration::new(86_400, 999_999_999);
+        let change = |number| Change {
+            at,
+            event: EventId::from_number(u128::MAX),
+            ticket: TicketId(number),
+        };
+        let watching = Watching {
+            people: 1,
+            first: 0,
+            zipf: 1.0,
+            fold_one_in: 1,
+            changes: numbers.clone().map(change).collect(),
+            cut_at: None,
+        };
+        let known = Known {
+            answered: numbers.map(|number| (number, at)).collect(),
+            ..Known::default()
+        };
+        for message in [
+            serde_json::to_vec(&watching).unwrap(),
+            serde_json::to_vec(&ToWorker::Compare(known)).unwrap(),
+        ] {
+            assert!(message.len() as u64 * 8 < LINE_BYTES, "{}", message.len());
         }
     }
 }

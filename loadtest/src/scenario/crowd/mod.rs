@@ -10,11 +10,10 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use parterre_domain::wire::api::Availability;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
-pub(crate) use lines::{FromWorker, Lines, Mouth, ToWorker};
+pub(crate) use lines::{FromWorker, Known, Lines, Mouth, ToWorker};
 pub(crate) use part::{Browsing, Change, Part, Rush, Watching};
 pub(crate) use worker::serve;
 
@@ -24,9 +23,6 @@ use crate::clock;
 use crate::smoke::{Entry, Stage};
 use crate::wire::Failure;
 
-/// Sockets that one process of a crowd has at most: a fourth less than what a process may
-/// have where limits are low.
-pub(crate) const SOCKETS_PER_PROCESS: usize = 15_000;
 /// How long a process may be silent until everybody of it is there.
 const GATHERED: Duration = Duration::from_secs(150);
 /// How long it may be silent later: it says how far it is several times a second.
@@ -111,16 +107,12 @@ impl Crowd {
         self.merge(played)
     }
 
-    /// Holds everybody's picture against what the core says, or what an edge says of
-    /// events that others change too.
-    pub(crate) async fn compare(&mut self, core: &[Availability], may_go_on: bool) -> Recorded {
+    /// Holds everybody's picture against what is known at the end.
+    pub(crate) async fn compare(&mut self, known: &Known) -> Recorded {
         let compared = self.workers.iter_mut().map(|worker| async {
-            let compare = ToWorker::Compare(core.to_vec(), may_go_on);
+            let compare = ToWorker::Compare(known.clone());
             worker.mouth.say(&compare).await?;
-            match worker.hear(SILENCE).await? {
-                FromWorker::Compared(recorded) => Ok(*recorded),
-                other => Err(format!("{other:?} instead of a comparison")),
-            }
+            worker.compared().await
         });
         let compared = join_all(compared).await;
         self.merge(compared)
@@ -215,15 +207,27 @@ impl Worker {
         told: impl Fn(Vec<Entry>) -> bool,
         progress: &Progress,
     ) -> Result<Recorded, String> {
-        let mut fits = true;
+        let (mut fits, mut all) = (true, Recorded::default());
         loop {
             match self.hear(SILENCE).await? {
                 FromWorker::Progress(done, wrong) => progress.of(self.number, done, wrong),
                 FromWorker::Entries(entries) => fits &= told(entries),
-                FromWorker::Done(_) if !fits => return Err("the ledger is full".to_owned()),
-                FromWorker::Done(recorded) => return Ok(*recorded),
+                FromWorker::Recorded(piece) => all.merge(*piece),
+                FromWorker::Done if !fits => return Err("the ledger is full".to_owned()),
+                FromWorker::Done => return Ok(all),
                 FromWorker::Failed(error) => return Err(error),
                 other => return Err(format!("{other:?} while it plays")),
+            }
+        }
+    }
+
+    async fn compared(&mut self) -> Result<Recorded, String> {
+        let mut all = Recorded::default();
+        loop {
+            match self.hear(SILENCE).await? {
+                FromWorker::Recorded(piece) => all.merge(*piece),
+                FromWorker::Compared => return Ok(all),
+                other => return Err(format!("{other:?} instead of a comparison")),
             }
         }
     }

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::scenario::arrivals::Rate;
 use crate::wire::Origin;
 
+/// Sockets that one process of a crowd has at most: a fourth less than what a process may
+/// have where limits are low.
+const SOCKETS_PER_PROCESS: usize = 15_000;
 /// Of so many watchers one folds every delta, at most.
 const FOLDS_ONE_IN: usize = 50;
 /// So many fold at least, where there are as many.
@@ -87,11 +90,16 @@ impl Watching {
 
 impl Part {
     /// People who have a socket or two, and how many that makes.
-    pub(crate) fn sockets(&self) -> usize {
+    fn sockets(&self) -> usize {
         let browsing = self.browsing.as_ref().map_or(0, |of| of.people);
         let watching = self.watching.as_ref().map_or(0, |of| of.people);
         let rush = self.rush.as_ref().map_or(0, |of| of.people * 2);
         browsing + watching + rush
+    }
+
+    /// Processes that it takes.
+    pub(crate) fn processes(&self) -> usize {
+        self.sockets().div_ceil(SOCKETS_PER_PROCESS).max(1)
     }
 
     /// One part for each process.

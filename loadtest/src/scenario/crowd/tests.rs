@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::scenario::arrivals::Rate;
-use crate::scenario::people::{LOOK, SERVED};
+use crate::scenario::people::{LOOK, LOOKS, SERVED};
 
 /// How long the server of these tests answers nobody, in the middle of the run.
 const STALL: Duration = Duration::from_millis(600);
@@ -40,7 +40,27 @@ async fn a_stall_of_the_server_shows_in_everything_that_was_due_meanwhile() {
     assert!(slow(served) <= 2, "{}", slow(served));
     let pace = recorded.pace.values();
     let (planned, done) = pace.fold((0, 0), |sum, of| (sum.0 + of.due, sum.1 + of.done));
-    assert_eq!((planned, recorded.disagreements), (done, (0, Vec::new())));
+    assert_eq!((planned, recorded.disagreements.said), (done, Vec::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn looks_that_are_answered_after_the_run_are_timed_and_make_no_rate() {
+    let begins = Instant::now() + Duration::from_secs(1);
+    let edge = server(begins + LASTS - STALL / 2).await;
+    let mut crowd = Crowd::gather(vec![looking(edge, 64)])
+        .await
+        .expect("it is there");
+    let progress = Progress::new(LASTS);
+    let recorded = crowd.play(begins, &stage(), &progress).await;
+    let (all, within) = (
+        recorded.took[LOOK].whole.histogram().len(),
+        recorded.counted(LOOKS),
+    );
+    // Half of a stall's looks were due within the run; five deviations fewer are enough.
+    let late = PER_SECOND * STALL.as_secs_f64() / 2.0;
+    let late = late - 5.0 * late.sqrt();
+    let counted = crate::scenario::outcome::whole(all - within);
+    assert!(counted > late && within > 0, "{within} of {all}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,12 +75,12 @@ async fn a_process_that_dies_is_in_the_report_and_the_others_go_on() {
     let stage = stage();
     let progress = Progress::new(LASTS);
     let recorded = crowd.play(Instant::now(), &stage, &progress).await;
-    assert_eq!(recorded.disagreements.0, 1);
-    let said = &recorded.disagreements.1[0];
+    assert_eq!(recorded.disagreements.count, 1);
+    let said = &recorded.disagreements.said[0];
     assert!(said.starts_with("process 0 of the crowd is lost"), "{said}");
     assert!(recorded.took[LOOK].whole.histogram().len() > 50);
-    let compared = crowd.compare(&[], false).await;
-    assert_eq!(compared.disagreements.0, 0, "it is missed once");
+    let compared = crowd.compare(&Known::default()).await;
+    assert_eq!(compared.disagreements.count, 0, "it is missed once");
 }
 
 #[tokio::test]

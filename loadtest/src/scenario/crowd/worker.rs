@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use super::{FromWorker, Lines, Mouth, ToWorker};
 use crate::clock;
 use crate::scenario::people::{Scene, gather, play, watchers_agree};
+use crate::scenario::recorder::Recorded;
 
 /// Between two words about how far it is.
 const PROGRESS: Duration = Duration::from_millis(500);
@@ -51,14 +52,22 @@ pub(crate) async fn serve(mut lines: Lines, mut mouth: Mouth) -> Result<(), Stri
     }
     let mut recorded = scene.recorder.take();
     recorded.absorb(&stage.numbers);
-    mouth.say(&FromWorker::Done(Box::new(recorded))).await?;
-    let (core, may_go_on) = match lines.next().await? {
-        ToWorker::Compare(core, may_go_on) => (core, may_go_on),
+    tell(recorded, &mut mouth).await?;
+    mouth.say(&FromWorker::Done).await?;
+    let known = match lines.next().await? {
+        ToWorker::Compare(known) => known,
         other => return Err(format!("{other:?} before the comparison")),
     };
-    watchers_agree(&scene, &core, may_go_on).await;
-    let compared = FromWorker::Compared(Box::new(scene.recorder.take()));
-    mouth.say(&compared).await
+    watchers_agree(&scene, &known).await;
+    tell(scene.recorder.take(), &mut mouth).await?;
+    mouth.say(&FromWorker::Compared).await
+}
+
+async fn tell(recorded: Recorded, mouth: &mut Mouth) -> Result<(), String> {
+    for piece in recorded.pieces() {
+        mouth.say(&FromWorker::Recorded(Box::new(piece))).await?;
+    }
+    Ok(())
 }
 
 async fn tell_progress(scene: &Scene, mouth: &mut Mouth) -> Result<(), String> {

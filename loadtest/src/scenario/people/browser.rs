@@ -15,6 +15,8 @@ use crate::scenario::zipf::Zipf;
 
 /// From the instant at which a look was due until its answer was there.
 pub(crate) const LOOK: &str = "any look";
+/// Looks that were answered before the run was over: what a rate is made of.
+pub(crate) const LOOKS: &str = "looks within the run";
 /// From sending to the answer: what the server and the network took.
 pub(crate) const SERVED: &str = "any look, from sending";
 
@@ -25,7 +27,7 @@ const NEWCOMERS: u8 = 70;
 struct Browser {
     scene: Arc<Scene>,
     random: fastrand::Rng,
-    fame: Zipf,
+    fame: Arc<Zipf>,
     reader: Reader,
     /// What this person is going to look at next.
     next: VecDeque<Look>,
@@ -39,12 +41,17 @@ struct Look {
 }
 
 /// Starts somebody who looks around until the schedule is over.
-pub(super) fn spawn(tasks: &mut JoinSet<()>, scene: &Arc<Scene>, number: usize, pace: &Arc<Pace>) {
-    let zipf = scene.part.browsing.as_ref().map_or(0.0, |of| of.zipf);
+pub(super) fn spawn(
+    tasks: &mut JoinSet<()>,
+    scene: &Arc<Scene>,
+    number: usize,
+    fame: &Arc<Zipf>,
+    pace: &Arc<Pace>,
+) {
     let seed = scene.part.seed ^ (number as u64 + 1) << 24;
     let mut browser = Browser {
         random: fastrand::Rng::with_seed(seed),
-        fame: Zipf::new(scene.part.events.len(), zipf),
+        fame: fame.clone(),
         reader: Reader::new(scene.edge(number).clone()),
         next: VecDeque::new(),
         scene: scene.clone(),
@@ -83,6 +90,9 @@ impl Browser {
         // A refusal is soon said: as a look it would make a server that fails look fast.
         if matches!(read.status, 200 | 304) {
             recorder.done(read.answered);
+            if self.scene.is_playing(read.answered) {
+                recorder.count(LOOKS);
+            }
             recorder.took(LOOK, due, read.answered);
             recorder.took(SERVED, read.sent, read.answered);
         }

@@ -12,17 +12,22 @@ mod watcher;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parterre_domain::wire::api::Availability;
+use parterre_domain::EventId;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-pub(crate) use browser::{LOOK, SERVED};
-pub(crate) use rush::{BOUGHT, SOLD_OUT};
+pub(crate) use browser::{LOOK, LOOKS, SERVED};
+pub(crate) use deliveries::{ANSWERED_TO_SCREEN, TO_SCREEN, UNTIMED};
+pub(crate) use rush::BOUGHT;
 pub(crate) use scene::{Scene, stage};
-pub(crate) use watcher::{BACK, CUT, DELTAS, RECONNECTED, event_of};
+pub(crate) use watcher::{BACK, CUT, DELTAS, RECONNECTED, SOLD_OUT, event_of};
 
-use super::arrivals::Arrivals;
+use picture::Screen;
+
+use super::arrivals::{Arrivals, Rate};
+use super::crowd::Known;
 use super::pace::{LATE, Pace};
+use super::zipf::Zipf;
 use crate::smoke::Stage;
 
 /// Connections that are made at a time before a run begins; in a run nobody waits for it.
@@ -38,10 +43,13 @@ const LAST_NEWS: Duration = Duration::from_secs(20);
 /// tasks are dropped.
 pub(crate) async fn gather(scene: &Arc<Scene>, staying: &mut JoinSet<()>) -> Result<(), String> {
     let door = Arc::new(Semaphore::new(CONNECTING));
-    let watching = scene.part.watching.iter();
-    let watchers = watching.flat_map(|of| of.first..of.first + of.people);
+    let (events, watching) = (&scene.part.events, scene.part.watching.as_ref());
+    let fame = Zipf::new(events.len(), watching.map_or(0.0, |of| of.zipf));
+    let watchers = watching.into_iter();
+    let watchers = watchers.flat_map(|of| of.first..of.first + of.people);
     for number in watchers.clone() {
-        watcher::spawn(staying, scene, number, &door);
+        let event = event_of(number, events, &fame);
+        watcher::spawn(staying, scene, number, event, &door);
     }
     let rush = scene.part.rush.iter();
     let waiting = rush.flat_map(|of| of.first..of.first + of.people);
@@ -69,10 +77,16 @@ pub(crate) async fn play(scene: &Arc<Scene>, stage: &Arc<Stage>) {
     if let Some(browsing) = &scene.part.browsing {
         let lasts = scene.part.lasts;
         let plan = Arrivals::new(browsing.rate, lasts, scene.part.seed);
-        scene.recorder.plans(plan);
-        let pace = Arc::new(Pace::keep(browsing.rate, lasts, scene.part.seed, begins));
+        scene.recorder.plans(plan.clone());
+        let pace = Arc::new(match browsing.rate {
+            Rate::Flood => Pace::flood(lasts, begins),
+            Rate::Flat { .. } | Rate::Ramp { .. } | Rate::Day { .. } => {
+                Pace::keep(plan, lasts, begins)
+            }
+        });
+        let fame = Arc::new(Zipf::new(scene.part.events.len(), browsing.zipf));
         for number in 0..browsing.people {
-            browser::spawn(&mut busy, scene, number, &pace);
+            browser::spawn(&mut busy, scene, number, &fame, &pace);
         }
     }
     if scene.part.rush.is_some() {
@@ -98,16 +112,16 @@ pub(crate) async fn play(scene: &Arc<Scene>, stage: &Arc<Stage>) {
     }
 }
 
-/// Every watcher has what the core says, at the same rev. Where others change an event
-/// too, a watcher may have gone on from there.
-pub(crate) async fn watchers_agree(scene: &Scene, core: &[Availability], may_go_on: bool) {
+/// Every watcher has what the core says, at the same rev, and was told of each change on
+/// the way there. Where others change an event too, a watcher may have gone on from there.
+pub(crate) async fn watchers_agree(scene: &Scene, known: &Known) {
     let deadline = Instant::now() + LAST_NEWS;
-    for availability in core {
+    for availability in &known.core {
         for (number, screen) in scene.screens_of(availability.event) {
             while !screen.has(availability.rev) && Instant::now() < deadline {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            if may_go_on && screen.rev().is_some_and(|mine| mine > availability.rev) {
+            if known.may_go_on && screen.rev().is_some_and(|mine| mine > availability.rev) {
                 scene.recorder.count("screens that had gone on from there");
                 continue;
             }
@@ -116,7 +130,25 @@ pub(crate) async fn watchers_agree(scene: &Scene, core: &[Availability], may_go_
                 let (event, rev) = (availability.event, availability.rev);
                 let said = format!("watcher {number} {wrong} of {event}, the core is at {rev}");
                 scene.recorder.disagrees(said);
+            } else {
+                was_told(scene, number, availability.event, &screen, known);
             }
         }
+    }
+    scene.deliveries.resolve(&known.answered, &scene.recorder);
+}
+
+/// A screen that only marks where it is can't tell by its states that a delta left a
+/// ticket out: every change must have been named to it, unless a snapshot had it.
+fn was_told(scene: &Scene, number: usize, event: EventId, screen: &Screen, known: &Known) {
+    let (deliveries, began) = (&scene.deliveries, scene.recorder.began());
+    let missed = deliveries.missed(event, &screen.told(), &known.answered, began);
+    if let Some(first) = missed.first() {
+        let said = format!(
+            "watcher {number} was never told of {} changes of {event}, of {first} first, and \
+             got no snapshot since",
+            missed.len()
+        );
+        scene.recorder.disagrees(said);
     }
 }

@@ -1,18 +1,23 @@
 //! What a person's screen shows of one event.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
+use std::time::Instant;
 
 use parterre_domain::wire::api::Availability;
 use parterre_domain::wire::live::Changes;
 use parterre_domain::{Counts, Rev};
 
-use crate::fold::{Fold, Wrong};
+use super::deliveries::Told;
+use crate::fold::{Fold, Wrong, follows, leads_on};
 use crate::numbers::locked;
 use crate::scenario::recorder::Recorder;
 
 /// A screen, which its person changes and others look at.
 #[derive(Default)]
-pub(crate) struct Screen(Mutex<Picture>);
+pub(crate) struct Screen {
+    picture: Mutex<Picture>,
+    told: Mutex<Told>,
+}
 
 /// What is on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,27 +34,24 @@ pub(super) enum Picture {
 impl Screen {
     /// Where it is.
     pub(super) fn rev(&self) -> Option<Rev> {
-        match &*locked(&self.0) {
+        match &*locked(&self.picture) {
             Picture::Blank => None,
             Picture::Whole(fold) => Some(fold.rev()),
             Picture::Mark(rev) => Some(*rev),
         }
     }
 
-    /// The whole picture, where there is one.
-    pub(super) fn fold(&self) -> Option<Fold> {
-        match &*locked(&self.0) {
-            Picture::Whole(fold) => Some(Fold::clone(fold)),
+    /// What somebody makes of the whole picture, where there is one.
+    pub(super) fn looked_at<T>(&self, look: impl FnOnce(&Fold) -> T) -> Option<T> {
+        match &*locked(&self.picture) {
+            Picture::Whole(fold) => Some(look(fold)),
             Picture::Blank | Picture::Mark(_) => None,
         }
     }
 
-    /// How many tickets it shows as free, where it shows any.
-    pub(super) fn free(&self) -> Option<u32> {
-        match &*locked(&self.0) {
-            Picture::Whole(fold) => Some(fold.counts().free),
-            Picture::Blank | Picture::Mark(_) => None,
-        }
+    /// What it was told of the changes of a run.
+    pub(super) fn told(&self) -> MutexGuard<'_, Told> {
+        locked(&self.told)
     }
 
     /// Takes a snapshot; `whole` says what to keep of the first one.
@@ -60,18 +62,20 @@ impl Screen {
         counts: Counts,
         letters: &str,
     ) -> Result<(), Wrong> {
-        let mut picture = locked(&self.0);
+        self.told().snapshot(Instant::now());
+        let mut picture = locked(&self.picture);
         match &mut *picture {
             Picture::Whole(fold) => fold.replace(rev, counts, letters),
-            Picture::Mark(mine) if rev.epoch == mine.epoch && rev < *mine => {
-                Err(Wrong::Backwards { mine: *mine, rev })
-            }
-            Picture::Blank if whole => {
-                *picture = Picture::Whole(Box::new(Fold::new(rev, counts, letters)?));
+            Picture::Mark(mine) => {
+                leads_on(*mine, rev)?;
+                *mine = rev;
                 Ok(())
             }
-            Picture::Blank | Picture::Mark(_) => {
-                *picture = Picture::Mark(rev);
+            Picture::Blank => {
+                *picture = match whole {
+                    true => Picture::Whole(Box::new(Fold::new(rev, counts, letters)?)),
+                    false => Picture::Mark(rev),
+                };
                 Ok(())
             }
         }
@@ -85,7 +89,7 @@ impl Screen {
         counts: Counts,
         changes: &Changes,
     ) -> Result<(), Wrong> {
-        match &mut *locked(&self.0) {
+        match &mut *locked(&self.picture) {
             Picture::Whole(fold) => fold.apply(from, rev, counts, changes),
             Picture::Blank => Err(Wrong::Gap {
                 mine: Rev::default(),
@@ -95,11 +99,7 @@ impl Screen {
             Picture::Mark(mine) => {
                 let before = *mine;
                 *mine = rev.max(before);
-                match before {
-                    mine if mine < from => Err(Wrong::Gap { mine, from, rev }),
-                    mine if rev <= mine => Err(Wrong::Twice { mine, rev }),
-                    _ => Ok(()),
-                }
+                follows(before, from, rev)
             }
         }
     }
@@ -109,7 +109,7 @@ impl Screen {
     }
 
     pub(super) fn count_compared(&self, recorder: &Recorder) {
-        recorder.count(match &*locked(&self.0) {
+        recorder.count(match &*locked(&self.picture) {
             Picture::Whole(_) => "folds compared at the end",
             Picture::Blank | Picture::Mark(_) => "screens whose rev was compared",
         });
@@ -117,17 +117,10 @@ impl Screen {
 
     /// How it differs from what the core says.
     pub(super) fn differs(&self, core: &Availability) -> Option<String> {
-        match &*locked(&self.0) {
+        match &*locked(&self.picture) {
             Picture::Blank => Some("heard nothing".to_owned()),
             Picture::Mark(rev) => (*rev != core.rev).then(|| format!("is at {rev}")),
-            Picture::Whole(fold) if fold.rev() != core.rev => Some(format!("is at {}", fold.rev())),
-            Picture::Whole(fold) if fold.states().to_letters() != core.states => {
-                Some("sees other states".to_owned())
-            }
-            Picture::Whole(fold) if fold.counts() != core.counts => {
-                Some("counts otherwise".to_owned())
-            }
-            Picture::Whole(_) => None,
+            Picture::Whole(fold) => fold.differs(core),
         }
     }
 }

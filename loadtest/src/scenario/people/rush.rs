@@ -18,8 +18,6 @@ use crate::wire::{Refused, Reserved};
 
 /// From the opening of the sale to one's own 201.
 pub(crate) const BOUGHT: &str = "opening to own 201";
-/// From the opening of the sale to a screen that shows nothing free.
-pub(crate) const SOLD_OUT: &str = "opening to sold out on screen";
 /// How often one person tries.
 const TRIES: usize = 20;
 /// The mean of how long somebody thinks after losing a race.
@@ -41,6 +39,14 @@ struct Waiting {
     buyer: Buyer,
     count: u16,
     wants_best: bool,
+}
+
+/// What somebody sees on a screen.
+enum Sight {
+    /// Nothing so far, which isn't the same as nothing free.
+    Blank,
+    SoldOut,
+    Wanted(Wish),
 }
 
 /// Starts somebody's screen; the buying begins with [`buy`].
@@ -108,10 +114,13 @@ impl Waiting {
             if Instant::now() > over {
                 break;
             }
-            let Some(wish) = self.wish() else {
-                let recorder = &self.scene.recorder;
-                recorder.took(SOLD_OUT, opens, Instant::now());
-                return None;
+            let wish = match self.wish() {
+                Sight::Wanted(wish) => wish,
+                Sight::SoldOut => return None,
+                Sight::Blank => {
+                    tokio::time::sleep(THINKING).await;
+                    continue;
+                }
             };
             let scene = self.scene.clone();
             let recorder = &scene.recorder;
@@ -142,29 +151,24 @@ impl Waiting {
         None
     }
 
-    /// What this person wants of what its screen shows; nothing when nothing is free.
-    fn wish(&mut self) -> Option<Wish> {
-        if self.screen.free()? == 0 {
-            return None;
-        }
-        let (request, count) = if self.wants_best {
-            (best(self.count), self.count.into())
-        } else {
-            let fold = self.screen.fold()?;
-            let tickets = front(fold.states(), self.count.into(), &mut self.random);
-            let count = tickets.len();
-            let request = ReserveRequest {
-                tickets: Some(tickets),
-                best: None,
+    /// What this person wants of what its screen shows.
+    fn wish(&mut self) -> Sight {
+        let at_opening = Instant::now() < self.opens() + OPENING;
+        let (event, count, random) = (self.event, self.count, &mut self.random);
+        let seen = self.screen.looked_at(|fold| {
+            let (request, count) = match fold.counts().free {
+                0 => return Sight::SoldOut,
+                _ if self.wants_best => (best(count), count.into()),
+                _ => picked(front(fold.states(), count.into(), random)),
             };
-            (request, count)
-        };
-        Some(Wish {
-            event: self.event,
-            request,
-            count,
-            at_opening: Instant::now() < self.opens() + OPENING,
-        })
+            Sight::Wanted(Wish {
+                event,
+                request,
+                count,
+                at_opening,
+            })
+        });
+        seen.unwrap_or(Sight::Blank)
     }
 
     fn opens(&self) -> Instant {
@@ -179,6 +183,15 @@ impl Waiting {
             _ => THINKING.mul_f64(-(1.0 - self.random.f64()).ln()),
         }
     }
+}
+
+fn picked(tickets: Vec<TicketId>) -> (ReserveRequest, usize) {
+    let count = tickets.len();
+    let request = ReserveRequest {
+        tickets: Some(tickets),
+        best: None,
+    };
+    (request, count)
 }
 
 fn best(count: u16) -> ReserveRequest {

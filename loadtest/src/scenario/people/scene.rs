@@ -49,11 +49,16 @@ impl Scene {
         Arc::new(stage(&self.part, "", at))
     }
 
-    /// Whether the run is under way.
-    pub(super) fn is_playing(&self) -> bool {
-        let now = Instant::now();
+    /// Whether the run is under way at an instant.
+    pub(super) fn is_playing(&self, at: Instant) -> bool {
         let begins = *self.begins.borrow();
-        begins.is_some_and(|at| at <= now && now < at + self.part.lasts)
+        begins.is_some_and(|begins| begins <= at && at < begins + self.part.lasts)
+    }
+
+    /// When the sale opens, where people wait for that.
+    pub(super) fn opens(&self) -> Option<Instant> {
+        let rush = self.part.rush.as_ref()?;
+        Some(self.recorder.began() + rush.opens_at)
     }
 
     /// When the run begins, once that is known.

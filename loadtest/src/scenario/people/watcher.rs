@@ -10,7 +10,6 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::Scene;
-use super::deliveries::Seen;
 use super::picture::Screen;
 use crate::scenario::zipf::Zipf;
 use crate::wire::{Failure, Heard, Live};
@@ -21,6 +20,8 @@ pub(crate) const CUT: &str = "connections cut";
 pub(crate) const RECONNECTED: &str = "cut to connected";
 /// From the cut to `resumed` or to a snapshot.
 pub(crate) const BACK: &str = "cut to resumed or snapshot";
+/// From the opening of the sale to a screen that shows nothing free.
+pub(crate) const SOLD_OUT: &str = "opening to sold out on screen";
 /// Deltas that were heard.
 pub(crate) const DELTAS: &str = "live deltas";
 /// How long somebody tries to come in before it is a disagreement.
@@ -36,7 +37,8 @@ pub(super) struct Watcher {
     event: EventId,
     screen: Arc<Screen>,
     is_folding: bool,
-    seen: Seen,
+    /// Whether it has shown that nothing is free.
+    was_sold_out: bool,
     /// When its connection was cut, until it is back.
     cut_at: Option<Instant>,
     /// What was due before this instant it has missed, until it caught up.
@@ -48,13 +50,11 @@ pub(super) fn spawn(
     tasks: &mut JoinSet<()>,
     scene: &Arc<Scene>,
     number: usize,
+    event: EventId,
     door: &Arc<Semaphore>,
 ) {
-    let Some(watching) = &scene.part.watching else {
-        return;
-    };
-    let event = event_of(number, &scene.part.events, watching.zipf);
-    let is_folding = number.is_multiple_of(watching.fold_one_in);
+    let watching = scene.part.watching.as_ref();
+    let is_folding = watching.is_some_and(|of| number.is_multiple_of(of.fold_one_in));
     let mut watcher = Watcher::new(scene, number, event, is_folding);
     let door = door.clone();
     tasks.spawn(async move {
@@ -65,9 +65,9 @@ pub(super) fn spawn(
 }
 
 /// What the watcher with this number watches: the same whatever process it is in.
-pub(crate) fn event_of(number: usize, events: &[EventId], zipf: f64) -> EventId {
+pub(crate) fn event_of(number: usize, events: &[EventId], fame: &Zipf) -> EventId {
     let mut random = fastrand::Rng::with_seed(number as u64);
-    events[Zipf::new(events.len(), zipf).draw(&mut random)]
+    events[fame.draw(&mut random)]
 }
 
 impl Watcher {
@@ -82,7 +82,7 @@ impl Watcher {
             event,
             screen,
             is_folding,
-            seen: Seen::default(),
+            was_sold_out: false,
             cut_at: None,
             missed_until: None,
         }
@@ -184,7 +184,14 @@ impl Watcher {
     }
 
     fn take(&mut self, message: &ToClient) {
+        let now = Instant::now();
         let recorder = &self.scene.recorder;
+        if let Some(event) = about(message)
+            && event != self.event
+        {
+            let mine = self.event;
+            return self.disagrees(format!("watches {mine} and was told of {event}"));
+        }
         let taken = match message {
             ToClient::Snapshot {
                 rev,
@@ -203,13 +210,13 @@ impl Watcher {
                 changes,
                 ..
             } => {
-                if self.scene.is_playing() {
+                if self.scene.is_playing(now) {
                     recorder.count(DELTAS);
                 }
                 let missed = self.scene.deliveries.on_screen(
                     self.event,
                     changes,
-                    &mut self.seen,
+                    &mut self.screen.told(),
                     recorder,
                     self.missed_until,
                 );
@@ -220,13 +227,13 @@ impl Watcher {
                 self.screen.delta(*from, *rev, *counts, changes)
             }
             ToClient::Resumed { .. } => {
-                self.missed_until = Some(Instant::now());
+                self.missed_until = Some(now);
                 self.is_back("came back by resuming");
                 Ok(())
             }
             ToClient::Stale { seconds } => {
                 recorder.count("live stale messages");
-                recorder.stale(Instant::now(), *seconds);
+                recorder.stale(now, *seconds);
                 Ok(())
             }
             ToClient::Error { code, detail } => {
@@ -240,6 +247,19 @@ impl Watcher {
         };
         if let Err(wrong) = taken {
             self.disagrees(wrong);
+        }
+        self.may_be_sold_out(now);
+    }
+
+    /// Notes when it first showed that nothing is free, if it waited for a sale.
+    fn may_be_sold_out(&mut self, now: Instant) {
+        let Some(opens) = self.scene.opens() else {
+            return;
+        };
+        let free = self.screen.looked_at(|fold| fold.counts().free);
+        if free == Some(0) && !self.was_sold_out {
+            self.was_sold_out = true;
+            self.scene.recorder.took(SOLD_OUT, opens, now);
         }
     }
 
@@ -255,5 +275,198 @@ impl Watcher {
     fn disagrees(&self, what: impl std::fmt::Display) {
         let said = format!("watcher {}: {what}", self.number);
         self.scene.recorder.disagrees(said);
+    }
+}
+
+/// The event that a message is about, where it is about one.
+fn about(message: &ToClient) -> Option<EventId> {
+    match message {
+        ToClient::Snapshot { event, .. }
+        | ToClient::Delta { event, .. }
+        | ToClient::Resumed { event, .. }
+        | ToClient::Event { event, .. } => Some(*event),
+        ToClient::Counts { .. }
+        | ToClient::Heartbeat { .. }
+        | ToClient::Stale { .. }
+        | ToClient::Fresh
+        | ToClient::Error { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parterre_domain::wire::api::Availability;
+    use parterre_domain::wire::live::Changes;
+    use parterre_domain::{Counts, Position, TicketId};
+
+    use super::*;
+    use crate::scenario::crowd::{Change, Known, Part, Rush, Watching};
+    use crate::scenario::people::TO_SCREEN;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn event() -> EventId {
+        EventId::from_number(1)
+    }
+
+    /// The only one there is; the run began three seconds ago.
+    fn watcher(watching: Option<Watching>, rush: Option<Rush>, is_folding: bool) -> Watcher {
+        let nobody: crate::wire::Origin = "http://127.0.0.1:1".parse().unwrap();
+        let scene = Arc::new(Scene::new(Part {
+            edges: vec![nobody.clone()],
+            core: nobody,
+            seed: 1,
+            lasts: SECOND * 10,
+            events: vec![event()],
+            hold_seconds: 600,
+            browsing: None,
+            watching,
+            rush,
+        }));
+        scene.begin(Instant::now() - SECOND * 3);
+        Watcher::new(&scene, 0, event(), is_folding)
+    }
+
+    /// Somebody for whom a sale opened two seconds ago.
+    fn waiting() -> Watcher {
+        let rush = Rush {
+            people: 1,
+            first: 0,
+            opens_at: SECOND,
+            reaction: Duration::ZERO,
+            best_percent: 0,
+            pay_percent: 0,
+        };
+        watcher(None, Some(rush), true)
+    }
+
+    /// Somebody who only marks where the screen is; the ticket was reserved two seconds ago.
+    fn marking() -> Watcher {
+        let change = Change {
+            at: SECOND,
+            event: event(),
+            ticket: TicketId(0),
+        };
+        let watching = Watching {
+            people: 1,
+            first: 0,
+            zipf: 1.0,
+            fold_one_in: 50,
+            changes: vec![change],
+            cut_at: None,
+        };
+        watcher(Some(watching), None, false)
+    }
+
+    fn rev(n: u64) -> Rev {
+        Rev {
+            epoch: 1,
+            position: Position::from_sequence(n),
+        }
+    }
+
+    /// An event of one ticket.
+    fn snapshot(event: u128) -> ToClient {
+        ToClient::Snapshot {
+            event: EventId::from_number(event),
+            rev: rev(5),
+            counts: counts(1),
+            states: "f".to_owned(),
+        }
+    }
+
+    fn counts(free: u32) -> Counts {
+        Counts {
+            total: 1,
+            free,
+            pending: 1 - free,
+            sold: 0,
+        }
+    }
+
+    fn delta(to: u64, free: u32) -> ToClient {
+        let ticket = vec![TicketId(0)];
+        let mut changes = Changes::default();
+        match free {
+            0 => changes.p = ticket,
+            _ => changes.f = ticket,
+        }
+        told(to, free, changes)
+    }
+
+    fn told(to: u64, free: u32, changes: Changes) -> ToClient {
+        ToClient::Delta {
+            event: EventId::from_number(1),
+            from: rev(to - 1),
+            rev: rev(to),
+            counts: counts(free),
+            changes,
+        }
+    }
+
+    #[test]
+    fn a_screen_is_sold_out_once_when_it_first_shows_so_and_not_while_it_is_blank() {
+        let mut watcher = waiting();
+        let mut check = |message: ToClient, expected: u64| {
+            watcher.take(&message);
+            let recorded = watcher.scene.recorder.take();
+            let sold_out = recorded.took.get(SOLD_OUT);
+            let count = sold_out.map_or(0, |series| series.whole.histogram().len());
+            assert_eq!(count, expected, "{message:?}");
+            assert_eq!(recorded.disagreements.said, Vec::<String>::new());
+            let seconds = sold_out.map_or(2, |of| of.whole.histogram().min() / 990_000);
+            assert_eq!(seconds, 2);
+        };
+        check(ToClient::Fresh, 0);
+        check(snapshot(1), 0);
+        check(delta(6, 0), 1);
+        check(delta(7, 1), 0);
+        check(delta(8, 0), 0);
+    }
+
+    #[tokio::test]
+    async fn a_screen_that_only_marks_misses_a_ticket_that_a_delta_left_out() {
+        let check = async |changes: Changes, is_snapped: bool, expected: u64| {
+            let mut watcher = marking();
+            watcher.take(&snapshot(1));
+            // Everybody came before the run began.
+            watcher.screen.told().snapshot(Instant::now() - SECOND * 5);
+            watcher.take(&told(6, 0, changes.clone()));
+            if is_snapped {
+                watcher.screen.told().snapshot(Instant::now());
+            }
+            let known = Known {
+                core: vec![Availability {
+                    event: event(),
+                    rev: rev(6),
+                    counts: counts(0),
+                    states: "p".to_owned(),
+                }],
+                may_go_on: false,
+                answered: [(0, SECOND)].into(),
+            };
+            super::super::watchers_agree(&watcher.scene, &known).await;
+            let recorded = watcher.scene.recorder.take();
+            let said = recorded.disagreements;
+            assert_eq!(said.count, expected, "{changes:?}: {said:?}");
+            let shown = recorded.took.contains_key(TO_SCREEN);
+            assert_eq!(shown, changes != Changes::default());
+        };
+        let whole = Changes {
+            p: vec![TicketId(0)],
+            ..Changes::default()
+        };
+        check(whole, false, 0).await;
+        check(Changes::default(), false, 1).await;
+        check(Changes::default(), true, 0).await;
+    }
+
+    #[test]
+    fn a_message_about_an_event_that_nobody_watches_disagrees_and_changes_nothing() {
+        let mut watcher = waiting();
+        watcher.take(&snapshot(2));
+        let recorded = watcher.scene.recorder.take();
+        assert_eq!(recorded.disagreements.count, 1);
+        assert_eq!(watcher.screen.rev(), None);
     }
 }

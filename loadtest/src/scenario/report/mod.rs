@@ -112,8 +112,8 @@ impl Report {
             ceiling: outcome.ceiling,
             at_once: so_far(plan.at_once, recorded),
             main: plan.main,
-            disagreements: recorded.disagreements.0,
-            said: recorded.disagreements.1.clone(),
+            disagreements: recorded.disagreements.count,
+            said: recorded.disagreements.said.clone(),
         }
     }
 

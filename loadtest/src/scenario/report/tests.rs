@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::args::ServerArgs;
-use crate::scenario::people::LOOK;
+use crate::scenario::people::{LOOK, LOOKS};
 use crate::scenario::recorder::{Done, Recorded};
 
 fn report(disagreements: &[&str]) -> Report {
@@ -13,6 +13,8 @@ fn report(disagreements: &[&str]) -> Report {
         }
         recorded.pace.insert(second, Done { due: 4, done: 3 });
     }
+    // The last of them was answered after the run.
+    recorded.counted.insert(LOOKS.to_owned(), 10);
     recorded.stale.insert(3, 7);
     disagreements
         .iter()
@@ -53,6 +55,7 @@ fn report(disagreements: &[&str]) -> Report {
         samples,
         ceiling: Some(60.0),
         deliveries_due: 0,
+        sold_out_at: None,
         cut_at: None,
         lasts: Duration::from_secs(5),
     };
@@ -65,7 +68,7 @@ fn a_report_says_what_was_found_and_how_it_was_run() {
     for expected in [
         "browse: How fast are reads",
         "seed 42, 5 s, one process; looks a second 4;",
-        "3 a second; this tool's own ceiling is 60, so it was busy to 5 %",
+        "2 a second; this tool's own ceiling is 60, so it was busy to 3 %",
         "5 of 20: refused, broken, or not begun in time",
         "process 7: CPU 40 % of a core, at most 50; at most 90 MiB resident",
         "stale by up to 7.0 s",
