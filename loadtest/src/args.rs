@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::growth::Axis;
 use crate::process::Apart;
 use crate::scenario::Scenario;
 use crate::wire::Origin;
@@ -26,6 +27,9 @@ pub enum Test {
     Smoke(SmokeArgs),
     /// Measure Parterre beside nginx, varnish, nchan and PostgreSQL; starts all of them
     Peers(PeersArgs),
+    /// See where costs bend as events, tickets, clients and changes grow: starts its own
+    /// servers, and takes some 12 minutes unless told otherwise
+    Growth(GrowthArgs),
     /// The bare loop that deliveries are compared with
     #[command(hide = true)]
     Floor(FloorArgs),
@@ -97,6 +101,33 @@ pub struct PeersArgs {
     /// Write the figures to this file as well, as JSON
     #[arg(long)]
     pub json: Option<PathBuf>,
+    /// Measure this binary instead of the one that runs
+    #[arg(long, value_name = "PATH")]
+    pub parterre: Option<PathBuf>,
+}
+
+/// `parterre loadtest growth`
+#[derive(Clone, Debug, Args)]
+pub struct GrowthArgs {
+    /// How long one measurement lasts, ten minutes at most; less where tickets run out
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+    /// How often each size is measured, by turns
+    #[arg(long, default_value_t = 3)]
+    pub rounds: usize,
+    /// Let this alone grow; repeat it for more
+    #[arg(long)]
+    pub axis: Vec<Axis>,
+    /// How many times as much as the base there is; the base is always measured
+    #[arg(long, value_delimiter = ',', default_value = "1,10,100",
+        value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub times: Vec<u32>,
+    /// Write the figures to this file as well, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write a picture of them to this file, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
     /// Measure this binary instead of the one that runs
     #[arg(long, value_name = "PATH")]
     pub parterre: Option<PathBuf>,
@@ -191,6 +222,14 @@ pub async fn run(args: LoadtestArgs) -> Result<Outcome, String> {
         Test::Scenario(scenario) => crate::scenario::run(scenario).await,
         Test::Peers(args) => {
             let report = crate::peers::peers(&args).await;
+            let report = report.map_err(|failure| format!("can't measure: {failure}"))?;
+            Ok(Outcome {
+                text: report.to_string(),
+                agrees: true,
+            })
+        }
+        Test::Growth(args) => {
+            let report = crate::growth::growth(&args).await;
             let report = report.map_err(|failure| format!("can't measure: {failure}"))?;
             Ok(Outcome {
                 text: report.to_string(),

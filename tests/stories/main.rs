@@ -33,6 +33,7 @@ mod crash;
 mod crowd;
 mod drain;
 mod encrypted;
+mod growth;
 mod late_money;
 mod load;
 mod logging;

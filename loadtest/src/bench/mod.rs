@@ -23,7 +23,7 @@ use serde::Serialize;
 pub(crate) use alone::alone;
 pub(crate) use calls::{Calls, Next, again, answered, like};
 pub use figure::Figure;
-pub(crate) use figure::float;
+pub(crate) use figure::{Number, float};
 pub(crate) use floor::{Floor, floor};
 pub(crate) use machine::{machine, version};
 pub(crate) use parterre::{Parterre, door};

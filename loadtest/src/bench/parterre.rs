@@ -1,15 +1,20 @@
 //! Parterre as it is measured.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use parterre_domain::EventId;
+use parterre_domain::wire::api::TicketsUpload;
 use parterre_domain::wire::live::{FromClient, JSON};
+use parterre_domain::{EventId, limits};
+use tokio::task::JoinSet;
 
 use super::program::{LOOK, Launch, Program, free_address};
 use super::stage::Stage;
 use crate::args::read_token;
+use crate::numbers::locked;
 use crate::raw::Door;
 use crate::smoke::{about, upload};
 use crate::wire::{Admin, Call, Client, Failure, Origin, Shop};
@@ -85,6 +90,36 @@ impl Parterre {
         Ok(event)
     }
 
+    /// Puts many events on sale, as many at once as a core takes, and waits until the edge
+    /// shows all of them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::publish`].
+    pub(crate) async fn publish_all(
+        &mut self,
+        events: usize,
+        tickets: u32,
+    ) -> Result<Vec<EventId>, Failure> {
+        let upload = Arc::new(upload(tickets));
+        let left = Arc::new(Mutex::new(self.events + 1..=self.events + events));
+        self.events += events;
+        let mut publishers = JoinSet::new();
+        for _ in 0..limits::UPLOADS_AT_ONCE {
+            let admin = Admin::new(self.core.clone(), self.token.clone());
+            publishers.spawn(publishes(admin, Arc::clone(&left), Arc::clone(&upload)));
+        }
+        let mut all = Vec::with_capacity(events);
+        while let Some(published) = publishers.join_next().await {
+            all.extend(published.map_err(|error| Failure::Odd(error.to_string()))??);
+        }
+        let mut shop = Shop::new(self.edge.into());
+        for event in &all {
+            self.shows(&mut shop, *event).await?;
+        }
+        Ok(all)
+    }
+
     /// Waits until the edge shows an event.
     async fn shows(&self, shop: &mut Shop, event: EventId) -> Result<(), Failure> {
         let began = Instant::now();
@@ -130,6 +165,24 @@ impl Parterre {
         let values = counted.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
         Ok(values.sum())
     }
+}
+
+/// Publishes events while there are numbers left for them.
+async fn publishes(
+    mut admin: Admin,
+    left: Arc<Mutex<RangeInclusive<usize>>>,
+    upload: Arc<TicketsUpload>,
+) -> Result<Vec<EventId>, Failure> {
+    let mut published = Vec::new();
+    while let Some(number) = next(&left) {
+        let about = about(number, 0, HOLD_SECONDS)?;
+        published.push(admin.publish(&about, &upload).await?.summary.id);
+    }
+    Ok(published)
+}
+
+fn next(left: &Mutex<RangeInclusive<usize>>) -> Option<usize> {
+    locked(left).next()
 }
 
 /// Each server's screens come from an address of their own, as the ports that others have

@@ -2,34 +2,31 @@
 
 use std::fmt;
 
-/// Rows under their titles.
-pub(crate) struct Table<const COLUMNS: usize> {
-    pub(crate) titles: [String; COLUMNS],
-    pub(crate) rows: Vec<[String; COLUMNS]>,
+/// Rows under their titles, as many cells each.
+pub(crate) struct Table {
+    pub(crate) titles: Vec<String>,
+    pub(crate) rows: Vec<Vec<String>>,
 }
 
-impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
+impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = |column: usize| {
             let all = self.rows.iter().chain([&self.titles]);
             let widths = all.map(|cells| cells[column].chars().count());
             widths.max().unwrap_or(0)
         };
-        let widths: [usize; COLUMNS] = std::array::from_fn(width);
-        line(f, &self.titles, widths)?;
-        line(f, &widths.map(|width| "-".repeat(width)), widths)?;
+        let widths: Vec<usize> = (0..self.titles.len()).map(width).collect();
+        let rules: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
+        line(f, &self.titles, &widths)?;
+        line(f, &rules, &widths)?;
         for cells in &self.rows {
-            line(f, cells, widths)?;
+            line(f, cells, &widths)?;
         }
         Ok(())
     }
 }
 
-fn line<const COLUMNS: usize>(
-    f: &mut fmt::Formatter<'_>,
-    cells: &[String; COLUMNS],
-    widths: [usize; COLUMNS],
-) -> fmt::Result {
+fn line(f: &mut fmt::Formatter<'_>, cells: &[String], widths: &[usize]) -> fmt::Result {
     for (cell, width) in cells.iter().zip(widths) {
         write!(f, "| {cell:<width$} ")?;
     }

@@ -92,8 +92,10 @@ impl fmt::Display for Report {
             writeln!(f, "- {note}")?;
         }
         writeln!(f)?;
-        let titles = ["what", "Parterre", "peer", "ratio"].map(str::to_owned);
-        let rows: Vec<_> = self.rows.iter().map(Row::cells).collect();
+        let titles = ["what", "Parterre", "peer", "ratio"]
+            .map(str::to_owned)
+            .into();
+        let rows = self.rows.iter().map(|row| row.cells().into()).collect();
         write!(f, "{}", Table { titles, rows })
     }
 }

@@ -7,6 +7,7 @@
 //! is what is to be measured; it naps when there is nothing to do, so times are true to
 //! about [`NAP`] twice over.
 
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -57,7 +58,8 @@ impl Steady {
     /// When a connection can't be made, or an answer is another one or doesn't come.
     pub fn run(&self, lasts: Duration) -> Result<Vec<Call>, Failure> {
         let lines = (0..self.connections.max(1)).map(|_| Line::open(self.address));
-        let mut idle = lines.collect::<Result<Vec<_>, _>>()?;
+        // First in, first out: a server ends connections that lie idle.
+        let mut idle = lines.collect::<Result<VecDeque<_>, _>>()?;
         let mut busy: Vec<Line> = Vec::with_capacity(idle.len());
         let mut requests = self.requests.iter().cycle();
         let mut calls = Vec::new();
@@ -69,7 +71,7 @@ impl Steady {
         while due < began + lasts || !busy.is_empty() {
             let mut did_something = false;
             while due < began + lasts.min(began.elapsed())
-                && let Some(mut line) = idle.pop()
+                && let Some(mut line) = idle.pop_front()
                 && let Some(request) = requests.next()
             {
                 line.call(request, due)?;
@@ -82,7 +84,7 @@ impl Steady {
                 if line.is_answered()? {
                     let (due, took) = (line.due, line.due.elapsed());
                     calls.push(Call { due, took });
-                    idle.push(busy.swap_remove(at));
+                    idle.push_back(busy.swap_remove(at));
                     did_something = true;
                 } else {
                     at += 1;

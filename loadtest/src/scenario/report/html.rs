@@ -3,9 +3,9 @@
 
 use std::fmt::Display;
 
-use super::plot::{Axis, COLOURS, Line, Scale, escaped, plot};
 use super::{Report, SoFar, Took};
 use crate::numbers::Micros;
+use crate::plot::{Axis, COLOURS, Line, Scale, escaped, plot};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -43,9 +43,10 @@ pub(super) fn page(report: &Report) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>Load test: {title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
+         <title>Load test: {title}</title>\n<style>\n{}{STYLE}</style>\n</head>\n<body>\n\
          <main>\n<header>\n<p class=\"kicker\">parterre loadtest {}</p>\n<h1>{}</h1>\n\
          </header>\n{}</main>\n</body>\n</html>\n",
+        crate::plot::STYLE,
         report.scenario,
         escaped(report.question),
         body.concat()

@@ -2,7 +2,6 @@
 //! with plots that needs nothing else.
 
 mod html;
-mod plot;
 mod text;
 
 use std::collections::BTreeMap;

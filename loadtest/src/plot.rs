@@ -1,29 +1,46 @@
-//! Plots: data in, SVG and its legend out. Pure; colours are classes that the page around it defines, so
-//! that they follow the reader's light or dark.
+//! Plots: data in, SVG out, with a legend or with labels. Pure; colours are classes that
+//! [`STYLE`] defines, so that they follow the reader's light or dark.
 
 use std::fmt::Write;
 
-/// A plot's size in its own units; a page scales it.
-const WIDTH: f64 = 760.0;
-const HEIGHT: f64 = 300.0;
-/// Room for labels at the left, the right, above and below.
-const LEFT: f64 = 68.0;
-const RIGHT: f64 = 16.0;
-const TOP: f64 = 28.0;
-const BELOW: f64 = 44.0;
+/// The colours of lines, grid and text, by light and by dark.
+pub(crate) const STYLE: &str = include_str!("plot.css");
+/// Between two labels, from line to line.
+const LABEL: f64 = 13.0;
+
+/// A plot's size in its own units, and how much of it is room for labels; a page scales it.
+#[derive(Clone, Copy)]
+pub(crate) struct Frame {
+    pub(crate) width: f64,
+    pub(crate) height: f64,
+    pub(crate) left: f64,
+    pub(crate) right: f64,
+    pub(crate) top: f64,
+    pub(crate) below: f64,
+}
+
+/// As wide as a page.
+const PAGE: Frame = Frame {
+    width: 760.0,
+    height: 300.0,
+    left: 68.0,
+    right: 16.0,
+    top: 28.0,
+    below: 44.0,
+};
 /// Lines that a page has colours for.
-pub(super) const COLOURS: usize = 6;
+pub(crate) const COLOURS: usize = 6;
 
 /// A line of a plot.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Line {
-    pub(super) name: String,
-    pub(super) points: Vec<(f64, f64)>,
+pub(crate) struct Line {
+    pub(crate) name: String,
+    pub(crate) points: Vec<(f64, f64)>,
 }
 
 /// How a value becomes a distance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scale {
+pub(crate) enum Scale {
     /// From 0 on.
     Even,
     /// By its logarithm.
@@ -34,40 +51,93 @@ pub(super) enum Scale {
 
 /// One axis.
 #[derive(Clone, Copy)]
-pub(super) struct Axis {
-    pub(super) label: &'static str,
-    pub(super) scale: Scale,
+pub(crate) struct Axis {
+    pub(crate) label: &'static str,
+    pub(crate) scale: Scale,
     /// How a value is written.
-    pub(super) write: fn(f64) -> String,
+    pub(crate) write: fn(f64) -> String,
 }
 
-/// An axis with the values that it spans.
+/// An axis with the values that it spans, and where it begins and ends in the frame.
 struct Span {
     axis: Axis,
     from: f64,
     to: f64,
+    begins: f64,
+    ends: f64,
 }
 
-/// Draws some lines. `title` is what a reader hears who doesn't see it.
-pub(super) fn plot(title: &str, x: Axis, y: Axis, lines: &[Line]) -> String {
+/// Draws some lines with their legend. `title` is what a reader hears who doesn't see it.
+pub(crate) fn plot(title: &str, x: Axis, y: Axis, lines: &[Line]) -> String {
+    let (across, upward) = spans(&PAGE, x, y, lines);
+    let Frame { width, height, .. } = PAGE;
+    let mut svg = format!(
+        "<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\">\n",
+        escaped(title)
+    );
+    draw(&mut svg, &PAGE, &across, &upward, lines);
+    svg.push_str("</svg>\n");
+    svg + &legend(lines)
+}
+
+/// Draws some lines, each with its name behind its end; without an element around them.
+pub(crate) fn labelled(frame: &Frame, x: Axis, y: Axis, lines: &[Line]) -> String {
+    let (across, upward) = spans(frame, x, y, lines);
+    let mut svg = String::new();
+    draw(&mut svg, frame, &across, &upward, lines);
+    let ends = lines.iter().map(|line| line.points.last());
+    let ends = ends.map(|end| end.map_or(upward.begins, |(_, y)| upward.place(*y)));
+    let places = apart(&ends.collect::<Vec<_>>(), upward.ends, upward.begins);
+    let x = frame.width - frame.right + 6.0;
+    for ((number, line), y) in lines.iter().enumerate().zip(places) {
+        let (class, name) = (number % COLOURS, escaped(&line.name));
+        wrote(writeln!(
+            svg,
+            "<text class=\"t{class}\" x=\"{x:.1}\" y=\"{:.1}\">{name}</text>",
+            y + 4.0
+        ));
+    }
+    svg
+}
+
+/// Moves places so far that no label covers another and all are in the frame, in the order
+/// in which they are.
+fn apart(places: &[f64], highest: f64, lowest: f64) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..places.len()).collect();
+    order.sort_by(|one, other| places[*one].total_cmp(&places[*other]));
+    let (mut moved, mut limit) = (places.to_vec(), highest);
+    for at in &order {
+        moved[*at] = places[*at].max(limit);
+        limit = moved[*at] + LABEL;
+    }
+    limit = lowest;
+    for at in order.into_iter().rev() {
+        moved[at] = moved[at].min(limit);
+        limit = moved[at] - LABEL;
+    }
+    moved
+}
+
+fn spans(frame: &Frame, x: Axis, y: Axis, lines: &[Line]) -> (Span, Span) {
     let points = || lines.iter().flat_map(|line| &line.points);
     let across = Span::of(x, points().map(|point| point.0));
     let upward = Span::of(y, points().map(|point| point.1));
-    let mut svg = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">\n",
-        escaped(title)
-    );
-    grid(&mut svg, &across, &upward);
+    (
+        across.between(frame.left, frame.width - frame.right),
+        upward.between(frame.height - frame.below, frame.top),
+    )
+}
+
+fn draw(svg: &mut String, frame: &Frame, across: &Span, upward: &Span, lines: &[Line]) {
+    grid(svg, frame, across, upward);
     for (number, line) in lines.iter().enumerate() {
         let class = number % COLOURS;
-        let path = path(line, &across, &upward);
+        let path = path(line, across, upward);
         wrote(writeln!(
             svg,
             "<path class=\"line c{class}\" d=\"{path}\"/>"
         ));
     }
-    svg.push_str("</svg>\n");
-    svg + &legend(lines)
 }
 
 impl Span {
@@ -95,7 +165,22 @@ impl Span {
             }
             Scale::Quantile => (0.0, most.max(0.5)),
         };
-        Self { axis, from, to }
+        Self {
+            axis,
+            from,
+            to,
+            begins: 0.0,
+            ends: 1.0,
+        }
+    }
+
+    /// The same from here to there in a frame.
+    fn between(self, begins: f64, ends: f64) -> Self {
+        Self {
+            begins,
+            ends,
+            ..self
+        }
     }
 
     /// Where a value stands, from 0 to 1.
@@ -109,12 +194,9 @@ impl Span {
         ((even(value) - from) / (to - from)).clamp(0.0, 1.0)
     }
 
-    fn x(&self, value: f64) -> f64 {
-        LEFT + self.at(value) * (WIDTH - LEFT - RIGHT)
-    }
-
-    fn y(&self, value: f64) -> f64 {
-        HEIGHT - BELOW - self.at(value) * (HEIGHT - TOP - BELOW)
+    /// Where it stands in the frame.
+    fn place(&self, value: f64) -> f64 {
+        self.begins + self.at(value) * (self.ends - self.begins)
     }
 
     /// Values worth a line and a label.
@@ -148,25 +230,26 @@ fn round_step(least: f64) -> f64 {
 }
 
 /// Lines of both axes with their values, and what the axes mean.
-fn grid(svg: &mut String, across: &Span, upward: &Span) {
-    let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BELOW);
+fn grid(svg: &mut String, frame: &Frame, across: &Span, upward: &Span) {
+    let (left, right) = (across.begins, across.ends);
+    let (bottom, top) = (upward.begins, upward.ends);
     for tick in upward.ticks() {
-        let y = upward.y(tick);
+        let y = upward.place(tick);
         let said = (upward.axis.write)(tick);
         wrote(writeln!(
             svg,
-            "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{right}\"/>\
+            "<path class=\"grid\" d=\"M{left} {y:.1}H{right}\"/>\
              <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{said}</text>",
-            LEFT - 6.0,
+            left - 6.0,
             y + 4.0
         ));
     }
     for tick in across.ticks() {
-        let x = across.x(tick);
+        let x = across.place(tick);
         let said = (across.axis.write)(tick);
         wrote(writeln!(
             svg,
-            "<path class=\"grid\" d=\"M{x:.1} {TOP}V{bottom}\"/>\
+            "<path class=\"grid\" d=\"M{x:.1} {top}V{bottom}\"/>\
              <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{said}</text>",
             bottom + 16.0
         ));
@@ -176,7 +259,7 @@ fn grid(svg: &mut String, across: &Span, upward: &Span) {
         svg,
         "<text class=\"axis\" x=\"{right}\" y=\"{:.1}\" text-anchor=\"end\">{x}</text>\
          <text class=\"axis\" x=\"4\" y=\"14\">{y}</text>",
-        HEIGHT - 6.0
+        frame.height - 6.0
     ));
 }
 
@@ -205,7 +288,12 @@ fn path(line: &Line, across: &Span, upward: &Span) -> String {
             pen = 'M';
             continue;
         }
-        wrote(write!(path, "{pen}{:.1} {:.1}", across.x(*x), upward.y(*y)));
+        wrote(write!(
+            path,
+            "{pen}{:.1} {:.1}",
+            across.place(*x),
+            upward.place(*y)
+        ));
         pen = 'L';
     }
     // A single point is seen as a dot.
@@ -216,7 +304,7 @@ fn path(line: &Line, across: &Span, upward: &Span) -> String {
 }
 
 /// Text as it may stand in HTML.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let text = text.replace('&', "&amp;").replace('<', "&lt;");
     text.replace('>', "&gt;").replace('"', "&quot;")
 }
@@ -274,6 +362,23 @@ mod tests {
         check(0.99, 2.0 / 3.0);
         check(0.999, 1.0);
         check(1.0, 1.0);
+    }
+
+    #[test]
+    fn labels_keep_apart_and_within() {
+        let check = |places: &[f64], expected: &[f64]| {
+            let moved = apart(places, 0.0, 100.0);
+            let same = |(got, expected): (&f64, &f64)| (got - expected).abs() < 1e-9;
+            assert!(
+                moved.iter().zip(expected).all(same),
+                "{places:?}: {moved:?}"
+            );
+        };
+        check(&[], &[]);
+        check(&[80.0, 20.0], &[80.0, 20.0]);
+        check(&[20.0, 21.0, 19.0], &[32.0, 45.0, 19.0]);
+        check(&[100.0, 99.0], &[100.0, 87.0]);
+        check(&[0.0, -5.0], &[13.0, 0.0]);
     }
 
     #[test]

@@ -1,0 +1,168 @@
+//! What was measured of each size, and how it compares with the base.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::plan::{Axis, Point, Size};
+use crate::bench::Figure;
+
+/// What is written as more than nothing.
+const LEAST: f64 = 1e-6;
+
+/// One thing that is measured of a size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cost {
+    /// CPU time of a cached read of an event.
+    Detail,
+    /// Bytes of its body.
+    DetailBytes,
+    /// CPU time of a cached read of its availability.
+    Availability,
+    /// Bytes of its body.
+    AvailabilityBytes,
+    /// CPU time of a frame with changes to one screen.
+    Delivery,
+    /// CPU time of one by a bare loop.
+    Loop,
+    /// Changes that such a frame brings.
+    Carried,
+    /// CPU time of a reservation that nobody watches.
+    Reservation,
+    /// How long half of them take at most.
+    Usual,
+    /// How long 99 in 100 of them take at most.
+    Slow,
+    /// Resident memory of the server.
+    Memory,
+}
+
+impl Cost {
+    /// All of them, in the order in which they are shown.
+    pub(super) const ALL: [Self; 11] = [
+        Self::Detail,
+        Self::DetailBytes,
+        Self::Availability,
+        Self::AvailabilityBytes,
+        Self::Delivery,
+        Self::Loop,
+        Self::Carried,
+        Self::Reservation,
+        Self::Usual,
+        Self::Slow,
+        Self::Memory,
+    ];
+
+    /// What it is, with its unit.
+    pub(super) fn what(self) -> &'static str {
+        match self {
+            Self::Detail => "server CPU for a cached read of an event, µs",
+            Self::DetailBytes => "bytes of its body",
+            Self::Availability => "server CPU for a cached read of its availability, µs",
+            Self::AvailabilityBytes => "bytes of that body",
+            Self::Delivery => "server CPU for a delivery, µs",
+            Self::Loop => "the same by a bare send() loop, µs",
+            Self::Carried => "changes that a delivery brings",
+            Self::Reservation => "server CPU for a reservation, µs",
+            Self::Usual => "from a reservation until its 201, p50, ms",
+            Self::Slow => "from a reservation until its 201, p99, ms",
+            Self::Memory => "memory of the server, KiB",
+        }
+    }
+}
+
+/// What one visit to a size found.
+#[derive(Debug, Default)]
+pub(super) struct Visited {
+    figures: Vec<(Cost, f64)>,
+    /// Whether deliveries went on when the server wasn't watched any more.
+    pub(super) is_cut: bool,
+}
+
+impl Visited {
+    pub(super) fn note(&mut self, cost: Cost, figure: f64) {
+        self.figures.push((cost, figure));
+    }
+}
+
+/// All that was measured.
+pub(super) struct Figures(Vec<Sized>);
+
+/// All rounds of one size.
+struct Sized {
+    point: Point,
+    figures: BTreeMap<Cost, Vec<f64>>,
+    is_cut: bool,
+}
+
+/// One size as it is reported.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Measured {
+    /// What has grown; none at the base.
+    pub axis: Option<Axis>,
+    /// How many times as much there is of it.
+    pub times: u32,
+    /// How much there is of everything.
+    pub size: Size,
+    /// What it costs.
+    pub figures: BTreeMap<Cost, Figure>,
+    /// The medians by the base's, where those are more than nothing.
+    pub ratios: BTreeMap<Cost, f64>,
+}
+
+impl Figures {
+    pub(super) fn new(points: &[Point]) -> Self {
+        let sized = |point: &Point| Sized {
+            point: *point,
+            figures: BTreeMap::new(),
+            is_cut: false,
+        };
+        Self(points.iter().map(sized).collect())
+    }
+
+    pub(super) fn note(&mut self, point: Point, visited: Visited) {
+        let Some(sized) = self.0.iter_mut().find(|sized| sized.point == point) else {
+            return;
+        };
+        sized.is_cut |= visited.is_cut;
+        for (cost, figure) in visited.figures {
+            sized.figures.entry(cost).or_default().push(figure);
+        }
+    }
+
+    /// The sizes whose deliveries weren't watched to their end.
+    pub(super) fn cut(&self) -> Vec<Point> {
+        let cut = self.0.iter().filter(|sized| sized.is_cut);
+        cut.map(|sized| sized.point).collect()
+    }
+
+    /// Every size beside the first, which is the base.
+    pub(super) fn measured(&self) -> Vec<Measured> {
+        let base = self.0.first().map(Sized::figures).unwrap_or_default();
+        let measured = self.0.iter().map(|sized| {
+            let figures = sized.figures();
+            let ratios = figures.iter().filter_map(|(cost, figure)| {
+                let base = base.get(cost)?.median;
+                (base >= LEAST).then(|| (*cost, figure.median / base))
+            });
+            Measured {
+                axis: sized.point.axis,
+                times: sized.point.times,
+                size: sized.point.size(),
+                ratios: ratios.collect(),
+                figures,
+            }
+        });
+        measured.collect()
+    }
+}
+
+impl Sized {
+    fn figures(&self) -> BTreeMap<Cost, Figure> {
+        let figures = self.figures.iter();
+        figures
+            .filter_map(|(cost, measured)| Some((*cost, Figure::of(measured)?)))
+            .collect()
+    }
+}

@@ -1,0 +1,136 @@
+//! Changes at evenly spaced instants, however long each takes, and what a server spends
+//! while it is watched for them.
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use crate::process::Meter;
+use crate::wire::Failure;
+
+/// How long a server is watched for a change: several times as long as a change takes to ten
+/// thousand screens. Where changes are rarer than that, it isn't watched in between: what it
+/// does by itself in that time would drown what is measured. Most of that comes every 100 or
+/// 250 ms, so that there is as much of it in each such time.
+const WATCHED: Duration = Duration::from_millis(500);
+/// How much of it is before the change.
+const LEAD: Duration = Duration::from_millis(5);
+/// The runtime's timer counts in milliseconds; the rest is waited for by looking.
+const COARSE: Duration = Duration::from_millis(2);
+
+/// Evenly spaced changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pace {
+    pub(super) per_second: u32,
+    pub(super) count: u32,
+}
+
+/// What a server spent while it was watched.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Spent {
+    pub(super) cpu: Duration,
+    /// How long it was watched in all.
+    pub(super) watched: Duration,
+}
+
+impl Pace {
+    /// As many changes as a measurement is long, but no more than there are tickets for.
+    pub(super) fn new(per_second: u32, lasts: Duration, tickets: u32) -> Self {
+        let seconds = u32::try_from(lasts.as_secs()).unwrap_or(u32::MAX);
+        let count = per_second.saturating_mul(seconds).min(tickets);
+        Self { per_second, count }
+    }
+
+    /// How long after the beginning a change is due.
+    pub(super) fn due(self, number: u32) -> Duration {
+        LEAD + Duration::from_secs(1) * number / self.per_second
+    }
+
+    /// Until when a change is watched.
+    fn seen(self, number: u32) -> Duration {
+        self.due(number) - LEAD + WATCHED
+    }
+
+    /// When the last change was watched for long enough.
+    pub(super) fn ends(self) -> Duration {
+        self.seen(self.count.saturating_sub(1))
+    }
+
+    /// When the server is watched, from the beginning on: around each change, and all the
+    /// time where changes follow so fast that these times overlap.
+    pub(super) fn windows(self) -> Vec<Range<Duration>> {
+        let mut windows: Vec<Range<Duration>> = Vec::new();
+        for number in 0..self.count {
+            let due = self.due(number);
+            match windows.last_mut() {
+                Some(last) if last.end >= due - LEAD => last.end = self.seen(number),
+                _ => windows.push(due - LEAD..self.seen(number)),
+            }
+        }
+        windows
+    }
+}
+
+/// Watches a server through some windows of a time that begins then.
+///
+/// # Errors
+///
+/// When it ends.
+pub(super) async fn watch(
+    pid: u32,
+    begins: Instant,
+    windows: Vec<Range<Duration>>,
+) -> Result<Spent, Failure> {
+    let mut spent = Spent::default();
+    for window in windows {
+        until(begins + window.start).await;
+        let (meter, began) = (Meter::start(pid)?, Instant::now());
+        until(begins + window.end).await;
+        spent.cpu += meter.spent()?;
+        spent.watched += began.elapsed();
+    }
+    Ok(spent)
+}
+
+/// Waits for an instant, to some microseconds.
+pub(super) async fn until(instant: Instant) {
+    let coarse = instant.checked_sub(COARSE).unwrap_or(instant);
+    tokio::time::sleep_until(coarse.into()).await;
+    while Instant::now() < instant {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_watched_around_each_change_and_never_twice_at_once() {
+        let check = |per_second, count, expected: &[(u64, u64)]| {
+            let windows = Pace { per_second, count }.windows();
+            let millis = windows.into_iter().map(|window| {
+                let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap();
+                (millis(window.start), millis(window.end))
+            });
+            let millis: Vec<_> = millis.collect();
+            assert_eq!(millis, expected, "{per_second} {count}");
+        };
+        check(1, 0, &[]);
+        check(1, 1, &[(0, 500)]);
+        check(1, 3, &[(0, 500), (1_000, 1_500), (2_000, 2_500)]);
+        check(2, 2, &[(0, 1_000)]);
+        check(10, 20, &[(0, 2_400)]);
+        check(100, 500, &[(0, 5_490)]);
+    }
+
+    #[test]
+    fn no_more_changes_than_tickets() {
+        let check = |per_second, seconds, tickets, expected| {
+            let pace = Pace::new(per_second, Duration::from_secs(seconds), tickets);
+            assert_eq!(pace.count, expected, "{per_second} {seconds} {tickets}");
+        };
+        check(1, 5, 499, 5);
+        check(100, 5, 499, 499);
+        check(100, 10, 49_999, 1_000);
+    }
+}
