@@ -187,12 +187,12 @@ impl Crowd {
         let seen: Arc<Seen> =
             Arc::new(move |frame: Frame<'_>, now| locked(&notes).note(&frame, now));
         let mut screens = Screens::open(&self.door, self.watchers, &seen).await?;
-        let mut buyer = Connection::open(self.door.address).await?;
         let mut fan_outs = Vec::new();
         // Nobody waits for it any more if either says so.
         if ready.send(()).is_err() || may_go.await.is_err() {
             return Ok(fan_outs);
         }
+        let mut buyer = Connection::open(self.door.address).await?;
         let path = format!("/v1/events/{}/reservations", self.event);
         for ticket in 0..self.changes {
             let body = format!(r#"{{"tickets":[{ticket}]}}"#);

@@ -51,17 +51,20 @@ struct Line {
 }
 
 impl Steady {
-    /// Makes the calls of so long a time, and returns when all are answered.
+    /// Makes the calls of so long a time, and returns when all are answered. Before the
+    /// first of them every connection has made one that isn't counted.
     ///
     /// # Errors
     ///
     /// When a connection can't be made, or an answer is another one or doesn't come.
     pub fn run(&self, lasts: Duration) -> Result<Vec<Call>, Failure> {
-        let lines = (0..self.connections.max(1)).map(|_| Line::open(self.address));
-        // First in, first out: a server ends connections that lie idle.
-        let mut idle = lines.collect::<Result<VecDeque<_>, _>>()?;
-        let mut busy: Vec<Line> = Vec::with_capacity(idle.len());
         let mut requests = self.requests.iter().cycle();
+        // First in, first out: a server ends connections that lie idle.
+        let mut idle = VecDeque::with_capacity(self.connections);
+        for request in requests.by_ref().take(self.connections.max(1)) {
+            idle.push_back(Line::used(self.address, request)?);
+        }
+        let mut busy: Vec<Line> = Vec::with_capacity(idle.len());
         let mut calls = Vec::new();
         let (began, between) = (
             Instant::now(),
@@ -114,6 +117,16 @@ impl Line {
         })
     }
 
+    /// A connection that a call has been made on.
+    fn used(address: SocketAddr, request: &[u8]) -> Result<Self, Failure> {
+        let mut line = Self::open(address)?;
+        line.call(request, Instant::now())?;
+        while !line.is_answered()? {
+            std::thread::sleep(NAP);
+        }
+        Ok(line)
+    }
+
     /// Sends a request: it is shorter than what the kernel takes at once.
     fn call(&mut self, request: &[u8], due: Instant) -> Result<(), Failure> {
         let lost = |error: std::io::Error| Broken::Lost(error.to_string());
@@ -164,17 +177,16 @@ mod tests {
 
     use super::*;
 
-    /// A server of one connection that answers each call, the first one late.
+    /// A server of one connection that answers each call, the second one late.
     fn server(stall: Duration) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = [0; 64];
-            let mut pause = stall;
+            let mut pauses = [Duration::ZERO, stall].into_iter();
             while stream.read(&mut request).is_ok_and(|read| read > 0) {
-                std::thread::sleep(pause);
-                pause = Duration::ZERO;
+                std::thread::sleep(pauses.next().unwrap_or_default());
                 let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
                 stream.write_all(answer).unwrap();
             }
