@@ -6,7 +6,7 @@
 //! leaves nothing behind. Where the CPU time of a server is measured, the server is alone
 //! on core 0 and this process on core 1. Read `reads` first, then `delivery` with the
 //! channels in `hot`, `reservations` and `refusals`; `nginx`, `varnish` and `postgres` start
-//! the peers, [`bench`](crate::bench) Parterre and a peer of our own.
+//! the peers, the module `bench` Parterre and a peer of our own.
 
 mod delivery;
 mod hot;
