@@ -31,9 +31,9 @@ pub enum Cost {
     /// CPU time of a reservation that nobody watches.
     Reservation,
     /// How long half of them take at most.
-    Usual,
+    P50,
     /// How long 99 in 100 of them take at most.
-    Slow,
+    P99,
     /// Resident memory of the server.
     Memory,
 }
@@ -49,8 +49,8 @@ impl Cost {
         Self::Loop,
         Self::Carried,
         Self::Reservation,
-        Self::Usual,
-        Self::Slow,
+        Self::P50,
+        Self::P99,
         Self::Memory,
     ];
 
@@ -65,8 +65,8 @@ impl Cost {
             Self::Loop => "the same by a bare send() loop, µs",
             Self::Carried => "changes that a delivery brings",
             Self::Reservation => "server CPU for a reservation, µs",
-            Self::Usual => "from a reservation until its 201, p50, ms",
-            Self::Slow => "from a reservation until its 201, p99, ms",
+            Self::P50 => "from a reservation until its 201, p50, ms",
+            Self::P99 => "from a reservation until its 201, p99, ms",
             Self::Memory => "memory of the server, KiB",
         }
     }

@@ -33,7 +33,7 @@ const PANELS: [(Cost, &str); 6] = [
     (Cost::Availability, "CPU for a read of its availability"),
     (Cost::Delivery, "CPU for a delivery"),
     (Cost::Reservation, "CPU for a reservation"),
-    (Cost::Usual, "time until a reservation's 201, p50"),
+    (Cost::P50, "time until a reservation's 201, p50"),
     (Cost::Memory, "memory"),
 ];
 

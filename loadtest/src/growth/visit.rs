@@ -51,8 +51,8 @@ pub(super) async fn visit(
     let spent = alone.spent.cpu.as_secs_f64() - idle * alone.spent.watched.as_secs_f64();
     visited.note(Cost::Reservation, spent * 1e6 / f64::from(pace.count));
     let took = Spread::of(&alone.took);
-    visited.note(Cost::Usual, millis(took.p50_micros));
-    visited.note(Cost::Slow, millis(took.p99_micros));
+    visited.note(Cost::P50, millis(took.p50_micros));
+    visited.note(Cost::P99, millis(took.p99_micros));
 
     let delivered = deliver(&parterre, watched, size.clients, pace).await?;
     drop(parterre);

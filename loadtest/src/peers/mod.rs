@@ -5,8 +5,8 @@
 //! It starts everybody by itself, over new state and on free ports of the loopback, and
 //! leaves nothing behind. Where the CPU time of a server is measured, the server is alone
 //! on core 0 and this process on core 1. Read `reads` first, then `delivery` with the
-//! channels in `hot`, `crowd`, `reservations` and `refusals`; `nginx`, `varnish` and `postgres` start
-//! the peers, [`bench`](crate::bench) Parterre and a peer of our own.
+//! channels in `hot`, `crowd`, `reservations` and `refusals`; `nginx`, `varnish` and
+//! `postgres` start the peers, the module `bench` Parterre and a peer of our own.
 
 mod crowd;
 mod delivery;
