@@ -48,7 +48,12 @@ async fn measure(args: &GrowthArgs) -> Result<Report, Failure> {
     let mut figures = Figures::new(&points);
     for round in 1..=stage.rounds {
         let mut loops = visit::Loops::default();
-        for point in &points {
+        // There and back again: what comes first isn't always the same.
+        let turns: Vec<_> = match round.is_multiple_of(2) {
+            true => points.iter().rev().collect(),
+            false => points.iter().collect(),
+        };
+        for point in turns {
             stage.says(format!("{point}, round {round}"));
             let visited = visit::visit(&stage, point.size(), &mut loops).await?;
             figures.note(*point, visited);

@@ -24,12 +24,23 @@ pub(super) struct Pace {
     pub(super) count: u32,
 }
 
-/// What a server spent while it was watched.
-#[derive(Clone, Copy, Debug, Default)]
+/// What a server spent while it was watched, window by window.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Spent {
-    pub(super) cpu: Duration,
+    cpu: Vec<Duration>,
     /// How long it was watched in all.
     pub(super) watched: Duration,
+}
+
+impl Spent {
+    /// CPU time in all, as if the server had spent in every window what it spent in the
+    /// middle one: some windows fall upon work of its own that comes once in a while.
+    pub(super) fn usually(&self) -> Duration {
+        let mut sorted = self.cpu.clone();
+        sorted.sort_unstable();
+        let middle = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
+        middle * u32::try_from(sorted.len()).unwrap_or(u32::MAX)
+    }
 }
 
 impl Pace {
@@ -85,7 +96,7 @@ pub(super) async fn watch(
         until(begins + window.start).await;
         let (meter, began) = (Meter::start(pid)?, Instant::now());
         until(begins + window.end).await;
-        spent.cpu += meter.spent()?;
+        spent.cpu.push(meter.spent()?);
         spent.watched += began.elapsed();
     }
     Ok(spent)
@@ -121,6 +132,19 @@ mod tests {
         check(2, 2, &[(0, 1_000)]);
         check(10, 20, &[(0, 2_400)]);
         check(100, 500, &[(0, 5_490)]);
+    }
+
+    #[test]
+    fn a_window_that_is_unlike_the_others_counts_like_them() {
+        let check = |millis: &[u64], expected| {
+            let cpu = millis.iter().copied().map(Duration::from_millis).collect();
+            let watched = Duration::ZERO;
+            let usually = Spent { cpu, watched }.usually();
+            assert_eq!(usually, Duration::from_millis(expected), "{millis:?}");
+        };
+        check(&[], 0);
+        check(&[700], 700);
+        check(&[2, 90, 1, 2, 3], 10);
     }
 
     #[test]

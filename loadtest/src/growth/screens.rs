@@ -110,5 +110,5 @@ pub(super) async fn bare_loop(
     if let Some(failure) = screens.failure() {
         return Err(failure);
     }
-    Ok(spent.cpu.as_secs_f64() * 1e6 / float(frames - clients))
+    Ok(spent.usually().as_secs_f64() * 1e6 / float(frames - clients))
 }

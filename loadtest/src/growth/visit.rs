@@ -17,7 +17,7 @@ use crate::wire::Failure;
 const IDLE: Duration = Duration::from_secs(3);
 /// What part of a measurement's time reads of one kind get: there are so many of them that
 /// more would tell no more.
-const READS: u32 = 5;
+const READS: u32 = 2;
 
 /// What the bare loop cost this round, by clients and changes: it knows nothing of events
 /// and tickets.
@@ -48,7 +48,8 @@ pub(super) async fn visit(
     let idle = idle(parterre.id(), stage.lasts.min(IDLE)).await?;
     let buyers = Buyers::open(&parterre, sold, size.changes).await?;
     let alone = buyers.make(pace).await?;
-    let spent = alone.spent.cpu.as_secs_f64() - idle * alone.spent.watched.as_secs_f64();
+    let unwatched = alone.spent.usually().as_secs_f64();
+    let spent = unwatched - idle * alone.spent.watched.as_secs_f64();
     visited.note(Cost::Reservation, spent * 1e6 / f64::from(pace.count));
     let took = Spread::of(&alone.took);
     visited.note(Cost::P50, millis(took.p50_micros));
@@ -56,7 +57,7 @@ pub(super) async fn visit(
 
     let delivered = deliver(&parterre, watched, size.clients, pace).await?;
     drop(parterre);
-    let spent = delivered.made.spent.cpu.as_secs_f64() - alone.spent.cpu.as_secs_f64();
+    let spent = delivered.made.spent.usually().as_secs_f64() - unwatched;
     let frames = float(delivered.frames);
     visited.note(Cost::Delivery, spent * 1e6 / frames);
     let changes = float(size.clients) * f64::from(pace.count);
