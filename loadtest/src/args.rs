@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::growth::Axis;
 use crate::process::Apart;
-use crate::scenario::Scenario;
+use crate::scenario::{self, Scenario};
 use crate::wire::Origin;
 use crate::{SlowConfig, SmokeConfig, smoke};
 
@@ -183,6 +183,12 @@ pub struct SlowArgs {
     /// Runs with and without them, by turns
     #[arg(long, default_value_t = 5)]
     pub rounds: usize,
+    /// Write the whole report to this file, as JSON
+    #[arg(long)]
+    pub json: Option<PathBuf>,
+    /// Write the whole report to this file, as one HTML page with plots
+    #[arg(long)]
+    pub html: Option<PathBuf>,
 }
 
 /// How a test ended.
@@ -212,14 +218,13 @@ pub async fn run(args: LoadtestArgs) -> Result<Outcome, String> {
         Test::Slow(args) => {
             let config = args.config()?;
             let apart = Apart::hold(args.pid);
-            let report = crate::slow::slow(&config).await;
-            let report = report.map_err(|failure| format!("can't measure: {failure}"))?;
-            Ok(Outcome {
-                text: format!("{}\n{report}", Apart::said(apart.as_ref())),
-                agrees: report.agrees(),
-            })
+            let found = crate::slow::slow(&config).await;
+            let found = found.map_err(|failure| format!("can't measure: {failure}"))?;
+            let report = found.report(Apart::said(apart.as_ref()));
+            let (json, html) = (args.json.as_deref(), args.html.as_deref());
+            Ok(scenario::published(&report, json, html))
         }
-        Test::Scenario(scenario) => crate::scenario::run(scenario).await,
+        Test::Scenario(scenario) => scenario::run(scenario).await,
         Test::Peers(args) => {
             let report = crate::peers::peers(&args).await;
             let report = report.map_err(|failure| format!("can't measure: {failure}"))?;

@@ -63,7 +63,13 @@ pub(super) async fn run(plan: Plan, token: String) -> Result<Report, Failure> {
     };
     let outcome = run.play(crowd).await;
     run.progress.clear();
-    Ok(Report::new(&run.plan, run.processes, &outcome?))
+    let outcome = outcome?;
+    let findings = (run.plan.findings)(&outcome);
+    Ok(Report::new(
+        run.plan.subject(run.processes),
+        findings,
+        &outcome,
+    ))
 }
 
 impl Run {

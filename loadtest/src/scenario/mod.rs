@@ -6,7 +6,8 @@
 //! when it was due: load is open, so a server that stalls doesn't slow down who measures
 //! it. The [`crowd`] lives in one or several processes, each with its [`people`], and
 //! gives what it recorded ([`recorder`]) to the parent. The parent makes the changes
-//! ([`changer`]) that were drawn before ([`drawn`]), looks at the server ([`sampler`]), has smoke's audit done, and reports.
+//! ([`changer`]) that were drawn before ([`drawn`]), looks at the server ([`sampler`]), has
+//! smoke's audit done, and reports ([`report`]).
 
 mod args;
 mod arrivals;
@@ -20,15 +21,15 @@ mod latencies;
 mod mixed;
 mod null;
 mod onsale;
-mod outcome;
+pub(crate) mod outcome;
 mod pace;
 mod people;
 mod plan;
 mod programme;
 mod progress;
-mod recorder;
-mod report;
-mod sampler;
+pub(crate) mod recorder;
+pub(crate) mod report;
+pub(crate) mod sampler;
 mod storm;
 mod watch;
 mod zipf;
@@ -38,10 +39,13 @@ pub use args::{
     WatchArgs,
 };
 
+use std::path::Path;
+
 use crate::args::{Outcome, read_token};
 use crowd::{Lines, Mouth};
 use null::Null;
 use plan::{Events, Plan};
+use report::Report;
 
 /// Runs a scenario, or what belongs to it.
 ///
@@ -70,6 +74,11 @@ async fn reported(plan: Plan) -> Result<Outcome, String> {
     };
     let report = engine::run(plan, token).await;
     let report = report.map_err(|failure| format!("the test can't begin: {failure}"))?;
+    Ok(published(&report, json.as_deref(), html.as_deref()))
+}
+
+/// A report as text, and written to the files that were asked for.
+pub(crate) fn published(report: &Report, json: Option<&Path>, html: Option<&Path>) -> Outcome {
     let mut outcome = Outcome {
         text: report.to_string(),
         agrees: report.agrees(),
@@ -79,7 +88,7 @@ async fn reported(plan: Plan) -> Result<Outcome, String> {
         html.map(|path| (path, report.html())),
     ];
     for (path, text) in files.into_iter().flatten() {
-        if let Err(error) = std::fs::write(&path, text) {
+        if let Err(error) = std::fs::write(path, text) {
             let said = format!(
                 "\nThe report can't be written to {}: {error}",
                 path.display()
@@ -88,7 +97,7 @@ async fn reported(plan: Plan) -> Result<Outcome, String> {
             outcome.agrees = false;
         }
     }
-    Ok(outcome)
+    outcome
 }
 
 /// Serves nothing until interrupted, or until whoever started it is gone.

@@ -8,19 +8,19 @@ use super::sampler::Samples;
 use crate::numbers::Spread;
 
 /// A run's numbers.
-pub(super) struct Outcome {
-    pub(super) recorded: Recorded,
-    pub(super) samples: Samples,
+pub(crate) struct Outcome {
+    pub(crate) recorded: Recorded,
+    pub(crate) samples: Samples,
     /// Looks or deltas a second that this tool can take, if that was measured.
-    pub(super) ceiling: Option<f64>,
+    pub(crate) ceiling: Option<f64>,
     /// Screens that should have shown a change, added up over all changes.
-    pub(super) deliveries_due: u64,
+    pub(crate) deliveries_due: u64,
     /// When purchases ended because nothing was left, if they did.
-    pub(super) sold_out_at: Option<Duration>,
+    pub(crate) sold_out_at: Option<Duration>,
     /// When all connections were cut.
-    pub(super) cut_at: Option<Duration>,
+    pub(crate) cut_at: Option<Duration>,
     /// How long the load lasted.
-    pub(super) lasts: Duration,
+    pub(crate) lasts: Duration,
 }
 
 impl Outcome {

@@ -9,6 +9,7 @@ use super::args::RunArgs;
 use super::arrivals::Rate;
 use super::crowd::{Browsing, Part, Rush, Watching};
 use super::outcome::Outcome;
+use super::report::Subject;
 
 /// How much longer than a run its reservations may last, in seconds.
 const HOLD_LONGER: u64 = 120;
@@ -94,6 +95,20 @@ impl Plan {
             browsing: self.browsing.clone(),
             watching: self.watching.clone(),
             rush: self.rush.clone(),
+        }
+    }
+
+    /// What its report is about.
+    pub(super) fn subject(&self, processes: usize) -> Subject {
+        Subject {
+            scenario: self.name,
+            question: self.question,
+            seed: Some(self.run.seed),
+            seconds: self.lasts().as_secs(),
+            processes,
+            chosen: self.chosen.clone(),
+            at_once: self.at_once,
+            main: self.main,
         }
     }
 

@@ -31,7 +31,7 @@ pub(crate) struct Samples {
 }
 
 /// Where to look.
-pub(super) struct Sampler {
+pub(crate) struct Sampler {
     pids: Vec<u32>,
     ops: Vec<Client>,
     /// The CPU time of each process since the last look, and when that was.
@@ -44,7 +44,7 @@ impl Sampler {
     /// # Errors
     ///
     /// When a process isn't of this machine.
-    pub(super) fn new(pids: &[u32], ops: &[Origin]) -> Result<Self, Failure> {
+    pub(crate) fn new(pids: &[u32], ops: &[Origin]) -> Result<Self, Failure> {
         let mut since = BTreeMap::new();
         for pid in pids {
             since.insert(*pid, (Meter::start(*pid)?, Instant::now()));
@@ -57,7 +57,7 @@ impl Sampler {
     }
 
     /// Looks once a second until dropped; what it saw so far is in `samples`.
-    pub(super) async fn run(mut self, begins: Instant, samples: &Mutex<Samples>) -> Infallible {
+    pub(crate) async fn run(mut self, begins: Instant, samples: &Mutex<Samples>) -> Infallible {
         let mut second = tokio::time::interval_at(begins.into(), Duration::from_secs(1));
         second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {

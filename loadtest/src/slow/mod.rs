@@ -10,12 +10,16 @@ mod clients;
 mod others;
 mod report;
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use parterre_domain::{About, EventId};
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::numbers::locked;
 use crate::process::{Meter, resident_kib};
+use crate::scenario::recorder::Recorder;
+use crate::scenario::sampler::{Sampler, Samples};
 use crate::smoke::{about, upload};
 use crate::wire::{Admin, Failure, Origin, Shop};
 
@@ -30,6 +34,10 @@ const SMALL: u32 = 2_000;
 const LARGE: u32 = 60_000;
 /// After so many seconds memory must stay.
 const SETTLED: u64 = 10;
+
+/// Reads while there are no slow clients, and while there are.
+const QUIET: &str = "a read without slow clients";
+const CROWDED: &str = "a read with slow clients";
 
 /// What to do.
 #[derive(Clone, Debug)]
@@ -64,17 +72,38 @@ struct Events {
 /// machine.
 pub async fn slow(config: &SlowConfig) -> Result<SlowReport, Failure> {
     let events = publish(config).await?;
+    let recorder = Arc::<Recorder>::default();
+    // The first reads fill every cache and count for nobody.
+    others::read(config, &events, config.lasts / 8, (&recorder, QUIET)).await?;
+    drop(recorder.take());
+    let (began, samples) = (Instant::now(), Mutex::new(Samples::default()));
+    recorder.begin(began);
+    let sampler = Sampler::new(&[config.pid], &[])?;
+    let mut report = tokio::select! {
+        report = rounds(config, &events, &recorder) => report?,
+        never = sampler.run(began, &samples) => match never {},
+    };
+    report.lasted = began.elapsed();
+    report.recorded = recorder.take();
+    report.samples = std::mem::take(&mut *locked(&samples));
+    Ok(report)
+}
+
+async fn rounds(
+    config: &SlowConfig,
+    events: &Events,
+    recorder: &Arc<Recorder>,
+) -> Result<SlowReport, Failure> {
     let mut report = SlowReport {
         clients: config.clients,
         ..SlowReport::default()
     };
-    // The first reads fill every cache and count for nobody.
-    others::read(config, &events, config.lasts / 8).await?;
     for _ in 0..config.rounds {
-        let quiet = measured(config, &events, config.lasts / 4).await?;
+        let quiet = measured(config, events, config.lasts / 4, (recorder, QUIET)).await?;
         report.without.push(quiet.cost(0.0));
         let crowd = Crowd::gather(config, events.large).await?;
-        let (run, memory) = tokio::join!(measured(config, &events, config.lasts), weigh(config));
+        let run = measured(config, events, config.lasts, (recorder, CROWDED));
+        let (run, memory) = tokio::join!(run, weigh(config));
         let alone = alone(config, config.lasts / 4).await?;
         report.with.push(run?.cost(alone));
         report.alone.push(alone);
@@ -128,9 +157,14 @@ impl Run {
     }
 }
 
-async fn measured(config: &SlowConfig, events: &Events, lasts: Duration) -> Result<Run, Failure> {
+async fn measured(
+    config: &SlowConfig,
+    events: &Events,
+    lasts: Duration,
+    to: (&Arc<Recorder>, &'static str),
+) -> Result<Run, Failure> {
     let (meter, began) = (Meter::start(config.pid)?, Instant::now());
-    let read = others::read(config, events, lasts).await?;
+    let read = others::read(config, events, lasts, to).await?;
     let reads = u32::try_from(read.count.max(1)).unwrap_or(u32::MAX);
     Ok(Run {
         spent: meter.spent()?,

@@ -1,9 +1,14 @@
 //! What a test with slow clients found.
 
 use std::fmt;
+use std::time::Duration;
 
-use super::Tally;
+use super::{CROWDED, QUIET, Tally};
 use crate::numbers::Micros;
+use crate::scenario::outcome::Outcome;
+use crate::scenario::recorder::Recorded;
+use crate::scenario::report::{Report, Subject};
+use crate::scenario::sampler::Samples;
 
 /// By how much the others' reads may cost more while slow clients are there.
 const RATIO: f64 = 1.1;
@@ -57,6 +62,9 @@ pub struct SlowReport {
     pub memory: Vec<Memory>,
     /// What became of them.
     pub slow: Tally,
+    pub(super) recorded: Recorded,
+    pub(super) samples: Samples,
+    pub(super) lasted: Duration,
 }
 
 impl SlowReport {
@@ -65,10 +73,93 @@ impl SlowReport {
         median(&self.with) / median(&self.without)
     }
 
-    /// Whether slow clients cost what they may.
-    pub fn agrees(&self) -> bool {
-        self.ratio() <= RATIO && self.memory.iter().all(Memory::is_flat)
+    /// The report that every scenario makes. `cores` says who ran where.
+    pub(crate) fn report(&self, cores: &str) -> Report {
+        let mut recorded = self.recorded.clone();
+        for wrong in self.wrong() {
+            recorded.disagrees(wrong);
+        }
+        let outcome = Outcome {
+            recorded,
+            samples: self.samples.clone(),
+            ceiling: None,
+            deliveries_due: 0,
+            sold_out_at: None,
+            cut_at: None,
+            lasts: self.lasted,
+        };
+        let chosen = vec![
+            ("slow clients", self.clients.to_string()),
+            ("rounds", self.with.len().to_string()),
+            ("cores", cores.to_owned()),
+        ];
+        let subject = Subject {
+            scenario: "slow",
+            question: "What do thousands of clients that stop reading cost everybody else?",
+            seed: None,
+            seconds: self.lasted.as_secs(),
+            processes: 1,
+            chosen,
+            at_once: &[],
+            main: &[CROWDED, QUIET],
+        };
+        Report::new(subject, self.findings(), &outcome)
     }
+
+    /// What slow clients may not cost, and do.
+    fn wrong(&self) -> Vec<String> {
+        let ratio = self.ratio();
+        let dear = format!("a read costs {ratio:.3} times as much, and may {RATIO} times");
+        // Not a number is as wrong as too much.
+        let dear = (ratio > RATIO || ratio.is_nan()).then_some(dear);
+        let grown = self.memory.iter().filter(|memory| !memory.is_flat());
+        let grown = grown.map(|memory| format!("memory grows: {memory}"));
+        dear.into_iter().chain(grown).collect()
+    }
+
+    fn findings(&self) -> Vec<(String, String)> {
+        let mut findings = Vec::new();
+        let mut find = |what: &str, found: String| findings.push((what.to_owned(), found));
+        for (what, costs) in [(QUIET, &self.without), (CROWDED, &self.with)] {
+            let micros = format!("{:.1} µs of the server's CPU", median(costs));
+            find(what, format!("{micros}, by rounds {}", all(costs)));
+        }
+        let times = format!("{:.3} times as much, at most {RATIO}", self.ratio());
+        find("so it costs", times);
+        let alone = self.alone.iter();
+        let alone = alone.map(|alone| format!("{:.0}", alone * 1e3));
+        let alone = alone.collect::<Vec<_>>().join(", ");
+        let alone = format!("{alone} ms of the server's CPU a second, which isn't counted above");
+        find("slow clients alone", alone);
+        for memory in &self.memory {
+            let said = if memory.is_flat() { "flat" } else { "GROWS" };
+            find("memory", format!("{memory}: {said}"));
+        }
+        let Tally {
+            connected,
+            cut,
+            refused,
+        } = self.slow;
+        let slow = format!("connected {connected} times, cut {cut} times, refused {refused} times");
+        find("slow clients", slow);
+        findings
+    }
+}
+
+/// Every round of some kind, the slow clients' own share included behind it.
+fn all(costs: &[Cost]) -> String {
+    let said = costs.iter().map(|cost| {
+        let Cost {
+            cpu_micros,
+            gross_micros,
+            p99_micros,
+            per_second,
+        } = cost;
+        let p99 = Micros(*p99_micros).to_string();
+        let p99 = p99.trim();
+        format!("{cpu_micros:.1} ({gross_micros:.1} with the slow ones' own; p99 {p99}; {per_second:.0}/s)")
+    });
+    said.collect::<Vec<_>>().join(", ")
 }
 
 fn median(costs: &[Cost]) -> f64 {
@@ -77,54 +168,76 @@ fn median(costs: &[Cost]) -> f64 {
     micros.get(micros.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-impl fmt::Display for SlowReport {
+impl fmt::Display for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let runs = [("without", &self.without), ("with", &self.with)];
-        for (what, costs) in runs {
-            writeln!(
-                f,
-                "{what} {} slow clients, a read of the others:",
-                self.clients
-            )?;
-            for cost in costs {
-                writeln!(
-                    f,
-                    "  {:.1} µs of the server's CPU ({:.1} with the slow ones' own), p99 {}, {:.0}/s",
-                    cost.cpu_micros,
-                    cost.gross_micros,
-                    Micros(cost.p99_micros),
-                    cost.per_second
-                )?;
-            }
-            writeln!(f, "  median {:.1} µs", median(costs))?;
-        }
-        for alone in &self.alone {
-            writeln!(
-                f,
-                "slow clients alone: {:.0} ms of the server's CPU a second",
-                alone * 1e3
-            )?;
-        }
-        writeln!(f, "ratio {:.3}, at most {RATIO}", self.ratio())?;
-        for memory in &self.memory {
-            let Memory {
-                settled_kib,
-                most_kib,
-            } = memory;
-            let said = if memory.is_flat() { "flat" } else { "GROWS" };
-            writeln!(
-                f,
-                "memory {settled_kib} KiB once all had come, then at most {most_kib}: {said}"
-            )?;
-        }
-        let Tally {
-            connected,
-            cut,
-            refused,
-        } = self.slow;
-        writeln!(
+        let Self {
+            settled_kib,
+            most_kib,
+        } = self;
+        write!(
             f,
-            "slow clients connected {connected} times, were cut {cut} times, refused {refused} times"
+            "{settled_kib} KiB once all had come, then at most {most_kib}"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cost(cpu_micros: f64) -> Cost {
+        Cost {
+            cpu_micros,
+            gross_micros: cpu_micros + 0.5,
+            p99_micros: 4_100,
+            per_second: 1_000.0,
+        }
+    }
+
+    fn found(with: &[f64], most_kib: u64) -> Report {
+        let costs = |micros: &[f64]| micros.iter().copied().map(cost).collect();
+        let report = SlowReport {
+            clients: 5,
+            without: costs(&[9.0, 10.0, 30.0]),
+            with: costs(with),
+            alone: vec![0.012],
+            memory: vec![Memory {
+                settled_kib: 100_000,
+                most_kib,
+            }],
+            ..SlowReport::default()
+        };
+        report.report("cores shared")
+    }
+
+    #[test]
+    fn reads_may_cost_a_tenth_more_and_memory_must_stay() {
+        let check = |with: &[f64], most_kib, expected: &[&str]| {
+            let report = found(with, most_kib);
+            let said = report.to_string();
+            assert_eq!(report.agrees(), expected.is_empty(), "{said}");
+            for expected in expected {
+                assert!(said.contains(expected), "{expected:?} isn't in {said}");
+            }
+        };
+        check(&[10.9, 5.0, 99.0], 104_000, &[]);
+        check(&[11.1], 104_000, &["a read costs 1.110 times"]);
+        check(&[10.0], 104_100, &["memory grows: 100000 KiB"]);
+        check(&[], 0, &["a read costs NaN times"]);
+    }
+
+    #[test]
+    fn a_report_says_what_was_found() {
+        let said = found(&[11.0], 1).to_string();
+        for expected in [
+            "slow: What do thousands",
+            "10.0 µs of the server's CPU, by rounds 9.0 (9.5 with the slow ones' own; p99 4.1 ms; 1000/s), 10.0",
+            "1.100 times as much, at most 1.1",
+            "12 ms of the server's CPU a second",
+            "100000 KiB once all had come, then at most 1: flat",
+            "Everything agrees.",
+        ] {
+            assert!(said.contains(expected), "{expected:?} isn't in {said}");
+        }
     }
 }

@@ -27,7 +27,9 @@ const TOOK: Axis = Axis {
 
 /// The whole page.
 pub(super) fn page(report: &Report) -> String {
-    let title = format!("{}, seed {}", report.scenario, report.seed);
+    let subject = &report.subject;
+    let seed = subject.seed.map(|seed| format!(", seed {seed}"));
+    let title = format!("{}{}", subject.scenario, seed.unwrap_or_default());
     let body = [
         verdict(report),
         findings(report),
@@ -47,8 +49,8 @@ pub(super) fn page(report: &Report) -> String {
          <main>\n<header>\n<p class=\"kicker\">parterre loadtest {}</p>\n<h1>{}</h1>\n\
          </header>\n{}</main>\n</body>\n</html>\n",
         crate::plot::STYLE,
-        report.scenario,
-        escaped(report.question),
+        subject.scenario,
+        escaped(subject.question),
         body.concat()
     )
 }
@@ -76,12 +78,15 @@ fn findings(report: &Report) -> String {
         .findings
         .iter()
         .map(|(what, found)| row((what, found)));
-    let chosen = report.chosen.iter().map(|(what, value)| row((what, value)));
+    let subject = &report.subject;
+    let chosen = subject.chosen.iter();
+    let chosen = chosen.map(|(what, value)| row((what, value)));
+    let seed = subject.seed.map(|seed| ("seed", seed.to_string()));
     let run = [
-        ("seed", report.seed.to_string()),
-        ("lasted", format!("{} s", report.seconds)),
-        ("processes of the crowd", report.processes.to_string()),
+        ("lasted", format!("{} s", subject.seconds)),
+        ("processes of the crowd", subject.processes.to_string()),
     ];
+    let run: Vec<_> = seed.into_iter().chain(run).collect();
     let run = run.iter().map(|(what, value)| row((what, value)));
     format!(
         "<section><h2>Found</h2>\n<dl class=\"found\">\n{}</dl>\n\

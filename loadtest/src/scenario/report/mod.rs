@@ -9,21 +9,34 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::outcome::Outcome;
-use super::plan::Plan;
 use super::recorder::{Recorded, Series};
 use super::sampler::Samples;
 
+/// What a report is about.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Subject {
+    pub(crate) scenario: &'static str,
+    pub(crate) question: &'static str,
+    /// Where all randomness began, where there was some.
+    pub(crate) seed: Option<u64>,
+    /// How long the load lasted.
+    pub(crate) seconds: u64,
+    /// Processes of the crowd.
+    pub(crate) processes: usize,
+    /// What was chosen, in words.
+    pub(crate) chosen: Vec<(&'static str, String)>,
+    /// What is timed from one instant for everybody, by its name.
+    #[serde(skip)]
+    pub(crate) at_once: &'static [&'static str],
+    /// What the plots over time show, by its name.
+    pub(crate) main: &'static [&'static str],
+}
+
 /// The result of a scenario.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Report {
-    scenario: &'static str,
-    question: &'static str,
-    seed: u64,
-    seconds: u64,
-    /// Processes of the crowd.
-    processes: usize,
-    /// What was chosen, in words.
-    chosen: Vec<(&'static str, String)>,
+pub(crate) struct Report {
+    #[serde(flatten)]
+    subject: Subject,
     /// What was found, in words; the most important first.
     findings: Vec<(String, String)>,
     took: Vec<Took>,
@@ -37,8 +50,6 @@ pub(super) struct Report {
     ceiling: Option<f64>,
     /// What is timed from one instant for everybody: how many had it by when.
     at_once: Vec<SoFar>,
-    /// What the plots over time show.
-    main: &'static [&'static str],
     disagreements: u64,
     /// The first of them in words.
     said: Vec<String>,
@@ -86,7 +97,12 @@ struct Throughput {
 }
 
 impl Report {
-    pub(super) fn new(plan: &Plan, processes: usize, outcome: &Outcome) -> Self {
+    /// What is found in an outcome, the most important of it in words.
+    pub(crate) fn new(
+        subject: Subject,
+        findings: Vec<(String, String)>,
+        outcome: &Outcome,
+    ) -> Self {
         let recorded = &outcome.recorded;
         let took = recorded.took.iter().map(|(what, of)| Took::new(what, of));
         let pace = recorded.pace.iter().map(|(second, of)| Throughput {
@@ -95,13 +111,7 @@ impl Report {
             done: of.done,
         });
         Self {
-            scenario: plan.name,
-            question: plan.question,
-            seed: plan.run.seed,
-            seconds: plan.lasts().as_secs(),
-            processes,
-            chosen: plan.chosen.clone(),
-            findings: (plan.findings)(outcome),
+            findings,
             took: took.collect(),
             counted: recorded.counted.clone(),
             refusals: recorded.refused.clone(),
@@ -109,40 +119,40 @@ impl Report {
             staleness: staleness(outcome),
             server: outcome.samples.clone(),
             ceiling: outcome.ceiling,
-            at_once: so_far(plan.at_once, recorded),
-            main: plan.main,
+            at_once: so_far(subject.at_once, recorded),
             disagreements: recorded.disagreements.count,
             said: recorded.disagreements.said.clone(),
+            subject,
         }
     }
 
     /// Whether everything fits together.
-    pub(super) fn agrees(&self) -> bool {
+    pub(crate) fn agrees(&self) -> bool {
         self.disagreements == 0
     }
 
     /// Everything, for programs.
-    pub(super) fn json(&self) -> String {
+    pub(crate) fn json(&self) -> String {
         // Numbers, texts and lists of them fail nowhere.
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 
     /// Everything, as a page.
-    pub(super) fn html(&self) -> String {
+    pub(crate) fn html(&self) -> String {
         html::page(self)
     }
 
     /// The kinds that the plots show first, the most important first.
     fn foremost(&self) -> impl Iterator<Item = &Took> {
         let at_once = self.at_once.iter().map(|of| &of.what[..]);
-        let named = at_once.chain(self.main.iter().copied());
+        let named = at_once.chain(self.subject.main.iter().copied());
         named.filter_map(|what| self.took.iter().find(|took| took.what == what))
     }
 
     /// The kinds that the plots over time show, the most important first.
     fn main(&self) -> impl Iterator<Item = &Took> {
         let named = |what: &&str| self.took.iter().find(|took| took.what == *what);
-        self.main.iter().filter_map(named)
+        self.subject.main.iter().filter_map(named)
     }
 }
 

@@ -59,7 +59,8 @@ fn report(disagreements: &[&str]) -> Report {
         cut_at: None,
         lasts: Duration::from_secs(5),
     };
-    Report::new(&crate::scenario::browse::plan(args), 1, &outcome)
+    let plan = crate::scenario::browse::plan(args);
+    Report::new(plan.subject(1), (plan.findings)(&outcome), &outcome)
 }
 
 #[test]

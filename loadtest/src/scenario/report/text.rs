@@ -7,13 +7,17 @@ use crate::numbers::Micros;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {}", self.scenario, self.question)?;
-        let processes = match self.processes {
+        let subject = &self.subject;
+        writeln!(f, "{}: {}", subject.scenario, subject.question)?;
+        let processes = match subject.processes {
             1 => "one process".to_owned(),
             several => format!("{several} processes"),
         };
-        write!(f, "seed {}, {} s, {processes}", self.seed, self.seconds)?;
-        for (what, value) in &self.chosen {
+        if let Some(seed) = subject.seed {
+            write!(f, "seed {seed}, ")?;
+        }
+        write!(f, "{} s, {processes}", subject.seconds)?;
+        for (what, value) in &subject.chosen {
             write!(f, "; {what} {value}")?;
         }
         writeln!(f, "\n")?;
