@@ -378,8 +378,8 @@ pub const FORWARD_LEAST: Duration = Duration::from_millis(100);
 /// How long a core that couldn't be reached, or couldn't reach its store, is tried last.
 pub const CORE_SHUNNED: Duration = Duration::from_secs(5);
 /// Calls that one edge makes to one core at once, each over a connection that it keeps
-/// unless both are one process. A rush beyond them waits at the edge rather than in the
-/// kernel's queue of connections.
+/// unless both are one process, where they queue in the line between them. A rush beyond
+/// them waits at the edge rather than in the kernel's queue of connections.
 pub const CORE_CALLS: usize = 256;
 /// How long an edge keeps an idle connection to a core.
 pub const KEEP_ALIVE_TO_CORE: Duration = Duration::from_secs(30);

@@ -32,8 +32,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Makes the connections to cores.
     pub dialer: Dialer,
-    /// The line to the core of this process, if that is the only one: calls go over it,
-    /// and the feed alone comes by a connection.
+    /// The line to the core of this process, if there is one: then `cores` names that and
+    /// no other, calls go over the line, and the feed alone comes by a connection.
     pub within: Option<Caller>,
     /// Whose pages may call.
     pub cors: Cors,

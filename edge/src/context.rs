@@ -56,7 +56,7 @@ fn cores(config: &Config) -> Result<Cores, crate::BadConfig> {
     let dialer = config.dialer.clone();
     let cores = Cores::new(&config.cores, &config.cluster_secret, dialer)?;
     Ok(match &config.within {
-        Some(caller) => cores.within(caller.clone()),
+        Some(caller) => cores.within(caller.clone())?,
         None => cores,
     })
 }

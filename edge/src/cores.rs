@@ -91,15 +91,23 @@ impl Cores {
         })
     }
 
-    /// The same cores; calls go to the one of this process.
-    pub(crate) fn within(self, caller: Caller) -> Self {
-        Self {
-            line: Line::Within(caller),
-            ..self
+    /// The same core, which is of this process: calls go there by a line.
+    ///
+    /// # Errors
+    ///
+    /// When there are others beside it.
+    pub(crate) fn within(self, caller: Caller) -> Result<Self, BadOrigin> {
+        match &*self.cores {
+            [_] => Ok(Self {
+                line: Line::Within(caller),
+                ..self
+            }),
+            [_, other, ..] => Err(BadOrigin(other.origin.clone())),
+            [] => Err(BadOrigin(String::new())),
         }
     }
 
-    /// The same cores over connections of the caller's own. A connection runs on the thread
+    /// The same cores over connections of the caller's own, if it needs any. A connection runs on the thread
     /// that made it: a shard that has its own never waits for another thread.
     pub(crate) fn apart(&self) -> Self {
         let line = match &self.line {
@@ -339,6 +347,8 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
+    use parterre_gate::within::line;
+
     use super::*;
 
     fn cores(count: usize) -> Cores {
@@ -365,6 +375,33 @@ mod tests {
         }
         assert!(Cores::new(&[], "s", Dialer::default()).is_err());
         assert_eq!(cores(1).nth(5).live_origin(), "ws://127.0.0.1:8000");
+    }
+
+    #[tokio::test]
+    async fn a_call_within_the_process_says_whether_it_may_have_been_done() {
+        let (caller, mut calls) = line();
+        let cores = cores(1).within(caller.clone()).unwrap().apart();
+        let call = async || {
+            let request = Request::post("/v1/x").body(Full::default()).unwrap();
+            cores
+                .call(cores.nth(0), request, limits::FORWARD_ATTEMPT)
+                .await
+        };
+        let answering = async {
+            let call = calls.next().await.unwrap();
+            assert!(call.request.headers().contains_key(SECRET_HEADER));
+            call.asker.answer(Response::new("done".into()));
+            drop(calls.next().await.unwrap());
+        };
+        let calling = async {
+            assert_eq!(call().await.unwrap().into_body(), "done");
+            assert_eq!(call().await.unwrap_err(), Silence::Unanswered);
+        };
+        tokio::join!(answering, calling);
+        drop(calls);
+        assert_eq!(call().await.unwrap_err(), Silence::Unreached);
+        // Whoever has others as well has none of its own.
+        assert!(self::cores(2).within(caller).is_err());
     }
 
     #[test]

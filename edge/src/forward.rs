@@ -43,7 +43,7 @@ const RESERVATION: HeaderName = HeaderName::from_static(RESERVATION_HEADER);
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 impl Forwarder {
-    /// A shard's forwarder, over connections of its own.
+    /// A shard's forwarder, over connections of its own where calls need any.
     pub(crate) fn new(edge: &Edge) -> Self {
         Self {
             cores: edge.cores.apart(),

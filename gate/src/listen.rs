@@ -74,16 +74,22 @@ mod tests {
 
     #[test]
     fn a_rush_waits_in_the_queue_of_a_listener_that_is_slow_to_accept() {
+        /// Shorter than the kernel waits until it asks a full queue again.
         const PATIENCE: Duration = Duration::from_millis(500);
+        /// Twice as many as a plain bind has room for.
+        const RUSH: usize = 256;
         let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn");
-        let most: usize = most.map_or(128, |text| text.trim().parse().unwrap());
+        let most = most.map_or(0, |text| text.trim().parse().unwrap());
+        if most < RUSH {
+            return println!("skipped: this system queues {most} connections at most");
+        }
         let listeners = [
             bind(free()).unwrap(),
             bind_sharded(free(), 1).unwrap().remove(0),
         ];
         for listener in listeners {
             let address = listener.local_addr().unwrap();
-            let rush = (0..most.min(1_000)).map(|_| TcpStream::connect_timeout(&address, PATIENCE));
+            let rush = (0..RUSH).map(|_| TcpStream::connect_timeout(&address, PATIENCE));
             rush.collect::<io::Result<Vec<_>>>().unwrap();
         }
     }

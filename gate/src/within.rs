@@ -64,6 +64,11 @@ impl Calls {
     pub async fn next(&mut self) -> Option<Call> {
         self.0.recv().await
     }
+
+    /// Takes no more; those that wait already still come.
+    pub fn close(&mut self) {
+        self.0.close();
+    }
 }
 
 impl Asker {
@@ -126,7 +131,7 @@ mod tests {
         drop(asked);
         call.asker.gone().await;
 
-        drop(calls);
+        calls.close();
         let answer = caller.call(request("/")).await;
         assert_eq!(answer.unwrap_err(), NoAnswer::Closed);
 

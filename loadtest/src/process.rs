@@ -175,20 +175,19 @@ pub(crate) fn pin(pid: u32, cores: &str) -> bool {
     pinned.is_ok_and(|output| output.status.success())
 }
 
-/// Lets this thread run only while no other wants its core.
+/// Lets this thread give way to others on its core, as far as the scheduler does.
 ///
 /// # Errors
 ///
 /// When there is no `renice` of util-linux.
-pub(crate) fn yields() -> Result<(), Failure> {
-    // It names a thread as the process that the thread belongs to and the thread in it.
-    let thread = fs::read_link("/proc/thread-self").unwrap_or_default();
-    let id = thread.file_name().unwrap_or_default();
-    let yielded = Command::new("renice")
-        .args(["-n", "19", "-p"])
-        .arg(id)
-        .output();
-    if yielded.is_ok_and(|output| output.status.success()) {
+pub(crate) fn gives_way() -> Result<(), Failure> {
+    // It leads to PID/task/TID. What `renice` calls a process may be a thread of one.
+    let odd = |error: std::io::Error| Failure::Odd(format!("/proc/thread-self: {error}"));
+    let thread = fs::read_link("/proc/thread-self").map_err(odd)?;
+    let number = thread.file_name().unwrap_or_default();
+    let mut renice = Command::new("renice");
+    let done = renice.args(["-n", "19", "-p"]).arg(number).output();
+    if done.is_ok_and(|output| output.status.success()) {
         return Ok(());
     }
     Err(Failure::Odd("it takes renice of util-linux".to_owned()))

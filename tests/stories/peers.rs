@@ -45,6 +45,35 @@ async fn nobody_is_left_when_it_is_killed() {
     are_gone(&below).await;
 }
 
+/// Screens that are told of changes, and reads that go on meanwhile.
+#[test]
+fn reads_are_measured_beside_screens_that_are_told() {
+    let tools = ["taskset", "setpriv", "renice"];
+    if !has_two_cores() || !tools.iter().all(|tool| crate::story::tool(tool).is_some()) {
+        return;
+    }
+    let run = Command::new(env!("CARGO_BIN_EXE_parterre"))
+        .args(["loadtest", "peers", "--only", "crowd", "--seconds", "2"])
+        .args(["--rounds", "2", "--watchers", "20"])
+        .output()
+        .expect("the binary can be run");
+    let text = String::from_utf8_lossy(&run.stdout);
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{text}{said}");
+    for row in ["p99 of reads at 60 %", "the same, but", "a fan-out beside"] {
+        assert!(text.contains(&format!("| {row}")), "{row} isn't in {text}");
+    }
+}
+
+fn has_two_cores() -> bool {
+    let cores = std::thread::available_parallelism();
+    let has = cores.is_ok_and(|cores| cores.get() > 1);
+    if !has {
+        println!("skipped: it takes two cores");
+    }
+    has
+}
+
 /// A process: its number, and when it was started, as numbers are given again.
 type Id = (u32, String);
 
@@ -57,9 +86,7 @@ struct Run {
 impl Run {
     /// Measures reads for a long time; none where that can't be done.
     async fn start() -> Option<Self> {
-        let cores = std::thread::available_parallelism();
-        if cores.is_ok_and(|cores| cores.get() < 2) {
-            println!("skipped: it takes two cores");
+        if !has_two_cores() {
             return None;
         }
         for tool in ["taskset", "setpriv"] {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
@@ -105,6 +106,17 @@ pub(crate) fn again(request: Vec<u8>) -> Arc<Next> {
         if next.is_empty() {
             next.extend_from_slice(&request);
         }
+        true
+    })
+}
+
+/// Requests one after another, and all of them again; at least one.
+pub(crate) fn by_turns(requests: Vec<Vec<u8>>) -> Arc<Next> {
+    let at = AtomicUsize::new(0);
+    Arc::new(move |next: &mut Vec<u8>| {
+        let at = at.fetch_add(1, Ordering::Relaxed);
+        next.clear();
+        next.extend_from_slice(&requests[at % requests.len()]);
         true
     })
 }

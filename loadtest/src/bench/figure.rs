@@ -1,6 +1,7 @@
 //! The middle of what was measured, and how numbers are written.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -65,6 +66,11 @@ impl fmt::Display for Number {
         }
         Ok(())
     }
+}
+
+/// A time in milliseconds.
+pub(crate) fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 /// A count for a calculation.

@@ -21,9 +21,9 @@ use std::path::Path;
 use serde::Serialize;
 
 pub(crate) use alone::alone;
-pub(crate) use calls::{Calls, Next, again, answered, like};
+pub(crate) use calls::{Calls, Next, again, answered, by_turns, like};
 pub use figure::Figure;
-pub(crate) use figure::{Number, float};
+pub(crate) use figure::{Number, float, millis};
 pub(crate) use floor::{Floor, floor};
 pub(crate) use machine::{machine, version};
 pub(crate) use parterre::{Parterre, door};

@@ -1,7 +1,7 @@
 //! Whoever changes an event: reservations of one ticket each, in an open loop.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hdrhistogram::Histogram;
 use parterre_domain::EventId;
@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::pace::{Pace, Spent, until, watch};
 use crate::bench::{Parterre, comes_to_rest};
-use crate::numbers::histogram;
+use crate::numbers::{histogram, micros};
 use crate::raw::{Answer, Connection, get, post};
 use crate::wire::Failure;
 
@@ -117,7 +117,7 @@ impl Shelf {
             let due = begins + pace.due(number);
             until(due).await;
             self.reserve(&mut connection, WARM + number).await?;
-            took.push(micros(due.elapsed()));
+            took.push(micros(due.elapsed()).max(1));
         }
         Ok(took)
     }
@@ -136,10 +136,6 @@ fn expect(status: u16, answer: Answer<'_>) -> Result<(), Failure> {
     let (came, body) = (answer.status, answer.body.escape_ascii());
     let what = format!("{came} where {status} belongs: {body}");
     Err(Failure::Odd(what))
-}
-
-fn micros(took: Duration) -> u64 {
-    u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1)
 }
 
 fn panicked(error: tokio::task::JoinError) -> Failure {

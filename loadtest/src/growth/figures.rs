@@ -87,10 +87,10 @@ impl Visited {
 }
 
 /// All that was measured.
-pub(super) struct Figures(Vec<Sized>);
+pub(super) struct Figures(Vec<Rounds>);
 
 /// All rounds of one size.
-struct Sized {
+struct Rounds {
     point: Point,
     figures: BTreeMap<Cost, Vec<f64>>,
     is_cut: bool,
@@ -107,13 +107,16 @@ pub struct Measured {
     pub size: Size,
     /// What it costs.
     pub figures: BTreeMap<Cost, Figure>,
-    /// The medians by the base's, where those are more than nothing.
-    pub ratios: BTreeMap<Cost, f64>,
+    /// What it costs by what the base cost in the same round, of rounds in which that was
+    /// more than nothing.
+    pub ratios: BTreeMap<Cost, Figure>,
+    /// The ratio of a delivery by that of the bare loop.
+    pub beyond: Option<Figure>,
 }
 
 impl Figures {
     pub(super) fn new(points: &[Point]) -> Self {
-        let sized = |point: &Point| Sized {
+        let sized = |point: &Point| Rounds {
             point: *point,
             figures: BTreeMap::new(),
             is_cut: false,
@@ -139,26 +142,39 @@ impl Figures {
 
     /// Every size beside the first, which is the base.
     pub(super) fn measured(&self) -> Vec<Measured> {
-        let base = self.0.first().map(Sized::figures).unwrap_or_default();
-        let measured = self.0.iter().map(|sized| {
-            let figures = sized.figures();
-            let ratios = figures.iter().filter_map(|(cost, figure)| {
-                let base = base.get(cost)?.median;
-                (base >= LEAST).then(|| (*cost, figure.median / base))
+        let Some(base) = self.0.first() else {
+            return Vec::new();
+        };
+        let measured = self.0.iter().map(|size| {
+            let costs = size.figures.keys();
+            let ratios = costs.filter_map(|cost| {
+                let ratios: Vec<f64> = size.by(base, *cost).flatten().collect();
+                Some((*cost, Figure::of(&ratios)?))
             });
+            let sends = size.by(base, Cost::Loop);
+            let beyond = size.by(base, Cost::Delivery).zip(sends);
+            let beyond = beyond.filter_map(|(own, bare)| Some(own? / bare?));
             Measured {
-                axis: sized.point.axis,
-                times: sized.point.times,
-                size: sized.point.size(),
+                axis: size.point.axis,
+                times: size.point.times,
+                size: size.point.size(),
+                figures: size.figures(),
                 ratios: ratios.collect(),
-                figures,
+                beyond: Figure::of(&beyond.collect::<Vec<_>>()),
             }
         });
         measured.collect()
     }
 }
 
-impl Sized {
+impl Rounds {
+    /// What a cost is by that of the base, round by round; none where that is nothing.
+    fn by<'a>(&'a self, base: &'a Self, cost: Cost) -> impl Iterator<Item = Option<f64>> + 'a {
+        let of = |rounds: &'a Self| rounds.figures.get(&cost).into_iter().flatten();
+        let paired = of(self).zip(of(base));
+        paired.map(|(own, base)| (*base >= LEAST).then(|| own / base))
+    }
+
     fn figures(&self) -> BTreeMap<Cost, Figure> {
         let figures = self.figures.iter();
         figures

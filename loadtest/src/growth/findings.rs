@@ -1,6 +1,7 @@
 //! Where it bends, in words.
 
 use super::figures::{Cost, Measured};
+use crate::bench::Figure;
 
 /// By how much a cost may grow.
 const MAY_GROW: f64 = 1.1;
@@ -11,22 +12,21 @@ const JUDGED: u32 = 10;
 
 /// What each cost does as each axis grows.
 pub(super) fn findings(sizes: &[Measured]) -> Vec<String> {
-    let Some((base, grown)) = sizes.split_first() else {
+    let Some((_, grown)) = sizes.split_first() else {
         return Vec::new();
     };
     let judged = grown.iter().filter(|size| is_judged(size, grown));
     let found = judged.flat_map(|size| {
-        let delivery = delivery(base, size);
         [
-            read(base, size, Cost::Detail, Cost::DetailBytes),
-            read(base, size, Cost::Availability, Cost::AvailabilityBytes),
-            delivery,
-            plain(base, size, Cost::Reservation),
+            read(size, Cost::Detail, Cost::DetailBytes),
+            read(size, Cost::Availability, Cost::AvailabilityBytes),
+            delivery(size),
+            plain(size, Cost::Reservation),
             memory(size),
         ]
-        .map(|found| found.map(|found| format!("{}: {found}", named(size))))
+        .map(|found| format!("{}: {found}", named(size)))
     });
-    found.flatten().collect()
+    found.collect()
 }
 
 /// Whether a size is ten times the base or, where none of its axis is, the least that is
@@ -58,61 +58,64 @@ fn short(cost: Cost) -> &'static str {
     }
 }
 
-fn plain(base: &Measured, size: &Measured, cost: Cost) -> Option<String> {
-    let ratio = size.ratios.get(&cost)?;
-    let verdict = verdict(*ratio, least(base, size, cost)?);
+/// What is said of a cost whose base is nothing, or less.
+const NOISE: &str = "can't be told from noise";
+
+fn plain(size: &Measured, cost: Cost) -> String {
     let short = short(cost);
-    Some(format!(
-        "{short} costs {ratio:.2} times the base's, {verdict}"
-    ))
+    match size.ratios.get(&cost) {
+        Some(ratio) => format!(
+            "{short} costs {:.2} times the base's, {}",
+            ratio.median,
+            verdict(ratio)
+        ),
+        None => format!("{short} {NOISE}"),
+    }
 }
 
-fn read(base: &Measured, size: &Measured, cost: Cost, bytes: Cost) -> Option<String> {
-    let said = plain(base, size, cost)?;
-    let longer = size.ratios.get(&bytes)?;
-    if *longer <= SAME_BODY {
-        return Some(said);
+fn read(size: &Measured, cost: Cost, bytes: Cost) -> String {
+    let said = plain(size, cost);
+    match size.ratios.get(&bytes) {
+        Some(longer) if longer.median > SAME_BODY => {
+            format!("{said}; its body is {:.2} times as long", longer.median)
+        }
+        Some(_) | None => said,
     }
-    Some(format!("{said}; its body is {longer:.2} times as long"))
 }
 
 /// A delivery beside the bare loop, which shows what sending itself costs there.
-fn delivery(base: &Measured, size: &Measured) -> Option<String> {
-    let (ratio, bare) = (
-        size.ratios.get(&Cost::Delivery)?,
-        size.ratios.get(&Cost::Loop)?,
+fn delivery(size: &Measured) -> String {
+    let ratios = (
+        size.ratios.get(&Cost::Delivery),
+        size.ratios.get(&Cost::Loop),
+        &size.beyond,
     );
-    let most = most(base, size, Cost::Loop)?;
-    let least = least(base, size, Cost::Delivery)? / most;
-    let verdict = verdict(ratio / bare, least);
-    Some(format!(
-        "a delivery costs {ratio:.2} times the base's, and one of the bare loop {bare:.2} \
-         times: beyond that {:.2} times, {verdict}",
-        ratio / bare
-    ))
+    let (Some(own), Some(bare), Some(beyond)) = ratios else {
+        return format!("a delivery {NOISE}");
+    };
+    format!(
+        "a delivery costs {:.2} times the base's, and one of the bare loop {:.2} times: beyond \
+         that {:.2} times, {}",
+        own.median,
+        bare.median,
+        beyond.median,
+        verdict(beyond)
+    )
 }
 
-fn memory(size: &Measured) -> Option<String> {
-    let ratio = size.ratios.get(&Cost::Memory)?;
-    Some(format!("memory is {ratio:.2} times the base's"))
+fn memory(size: &Measured) -> String {
+    match size.ratios.get(&Cost::Memory) {
+        Some(ratio) => format!("memory is {:.2} times the base's", ratio.median),
+        None => format!("memory {NOISE}"),
+    }
 }
 
-/// The least ratio that rounds allow.
-fn least(base: &Measured, size: &Measured, cost: Cost) -> Option<f64> {
-    Some(size.figures.get(&cost)?.least / base.figures.get(&cost)?.most)
-}
-
-/// The largest ratio that rounds allow.
-fn most(base: &Measured, size: &Measured, cost: Cost) -> Option<f64> {
-    Some(size.figures.get(&cost)?.most / base.figures.get(&cost)?.least)
-}
-
-/// What a ratio means, which by some rounds may be as low as `least`.
-fn verdict(ratio: f64, least: f64) -> &'static str {
-    match ratio {
+/// What a ratio means.
+fn verdict(ratio: &Figure) -> &'static str {
+    match ratio.median {
         ..=0.0 => "less than can be told from noise",
         ..=MAY_GROW => "within 10 %",
-        _ if least <= MAY_GROW => "beyond 10 %, but no further than rounds differ",
+        _ if ratio.least <= MAY_GROW => "beyond 10 %, but not in every round",
         _ => "beyond 10 %",
     }
 }
@@ -123,70 +126,68 @@ mod tests {
 
     use super::super::plan::{Axis, BASE};
     use super::*;
-    use crate::bench::Figure;
 
-    fn size(axis: Option<Axis>, times: u32, figures: &[(Cost, [f64; 3])]) -> Measured {
-        let figures = figures.iter();
-        let figures: BTreeMap<_, _> = figures
+    fn size(axis: Option<Axis>, times: u32, ratios: &[(Cost, [f64; 3])]) -> Measured {
+        let ratios: BTreeMap<_, _> = ratios
+            .iter()
             .map(|(cost, rounds)| (*cost, Figure::of(rounds).unwrap()))
             .collect();
         Measured {
             axis,
             times,
             size: BASE,
-            // Every cost of the base is 10.
-            ratios: figures
-                .iter()
-                .map(|(cost, figure)| (*cost, figure.median / 10.0))
-                .collect(),
-            figures,
+            figures: BTreeMap::new(),
+            beyond: None,
+            ratios,
         }
     }
 
-    fn check(cost: Cost, rounds: [f64; 3], more: &[(Cost, [f64; 3])], expected: &str) {
-        let even = [9.0, 10.0, 11.0];
-        let base: Vec<_> = Cost::ALL.iter().map(|cost| (*cost, even)).collect();
-        let base = size(None, 1, &base);
-        let grown = [&[(cost, rounds)], more].concat();
-        let grown = size(Some(Axis::Clients), 10, &grown);
-        let found = findings(&[base, grown]);
-        assert_eq!(found, [format!("clients × 10: {expected}")]);
+    fn found(grown: Measured) -> Vec<String> {
+        findings(&[size(None, 1, &[]), grown])
+    }
+
+    fn check(ratios: &[(Cost, [f64; 3])], expected: &str) {
+        let found = found(size(Some(Axis::Clients), 10, ratios));
+        let expected = format!("clients × 10: {expected}");
+        assert!(found.contains(&expected), "{expected:?} isn't in {found:?}");
+        assert_eq!(found.len(), 5);
     }
 
     #[test]
-    fn a_cost_is_held_against_the_base_and_how_far_rounds_differ() {
+    fn a_cost_is_held_against_the_base_of_its_round() {
         let reservation = |rounds, expected: &str| {
             let said = format!("a reservation costs {expected}");
-            check(Cost::Reservation, rounds, &[], &said);
+            check(&[(Cost::Reservation, rounds)], &said);
         };
-        reservation([9.0, 10.9, 15.0], "1.09 times the base's, within 10 %");
+        reservation([0.9, 1.09, 1.5], "1.09 times the base's, within 10 %");
         reservation(
-            [12.0, 13.0, 14.0],
-            "1.30 times the base's, beyond 10 %, but no further than rounds differ",
+            [1.05, 1.3, 1.4],
+            "1.30 times the base's, beyond 10 %, but not in every round",
         );
-        reservation([14.0, 15.0, 16.0], "1.50 times the base's, beyond 10 %");
+        reservation([1.2, 1.5, 1.6], "1.50 times the base's, beyond 10 %");
+        let less = "-0.10 times the base's, less than can be told from noise";
+        reservation([-0.2, -0.1, 0.1], less);
+        check(&[], "a reservation can't be told from noise");
     }
 
     #[test]
     fn a_longer_body_is_said() {
-        let same = [(Cost::DetailBytes, [10.0; 3])];
         let said = "a read of an event costs 1.00 times the base's, within 10 %";
-        check(Cost::Detail, [10.0; 3], &same, said);
-        let longer = [(Cost::DetailBytes, [900.0; 3])];
-        let said = format!("{said}; its body is 90.00 times as long");
-        check(Cost::Detail, [10.0; 3], &longer, &said);
+        let read = (Cost::Detail, [1.0; 3]);
+        check(&[read, (Cost::DetailBytes, [1.0; 3])], said);
+        let longer = format!("{said}; its body is 90.00 times as long");
+        check(&[read, (Cost::DetailBytes, [90.0; 3])], &longer);
     }
 
     #[test]
     fn a_delivery_may_grow_as_sending_does() {
-        let bare = [(Cost::Loop, [18.0, 19.0, 19.0])];
-        check(
-            Cost::Delivery,
-            [19.0, 20.0, 21.0],
-            &bare,
-            "a delivery costs 2.00 times the base's, and one of the bare loop 1.90 times: \
-             beyond that 1.05 times, within 10 %",
-        );
+        let ratios = [(Cost::Delivery, [2.0; 3]), (Cost::Loop, [1.9; 3])];
+        let mut grown = size(Some(Axis::Clients), 10, &ratios);
+        grown.beyond = Figure::of(&[1.04, 1.05, 1.2]);
+        let said = "clients × 10: a delivery costs 2.00 times the base's, and one of the bare \
+                    loop 1.90 times: beyond that 1.05 times, within 10 %";
+        assert!(found(grown).contains(&said.to_owned()));
+        check(&ratios, "a delivery can't be told from noise");
     }
 
     #[test]

@@ -38,7 +38,11 @@ impl Spent {
     pub(super) fn usually(&self) -> Duration {
         let mut sorted = self.cpu.clone();
         sorted.sort_unstable();
-        let middle = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
+        // Of an even number, the lower of the two in the middle.
+        let middle = sorted
+            .get(sorted.len().saturating_sub(1) / 2)
+            .copied()
+            .unwrap_or_default();
         middle * u32::try_from(sorted.len()).unwrap_or(u32::MAX)
     }
 }
@@ -56,29 +60,43 @@ impl Pace {
         LEAD + Duration::from_secs(1) * number / self.per_second
     }
 
-    /// Until when a change is watched.
-    fn seen(self, number: u32) -> Duration {
-        self.due(number) - LEAD + WATCHED
-    }
-
     /// When the last change was watched for long enough.
     pub(super) fn ends(self) -> Duration {
-        self.seen(self.count.saturating_sub(1))
+        self.windows()
+            .last()
+            .map_or(Duration::ZERO, |last| last.end)
     }
 
-    /// When the server is watched, from the beginning on: around each change, and all the
-    /// time where changes follow so fast that these times overlap.
+    /// When the server is watched, from the beginning on: a while for each change, or one
+    /// while after another where changes follow so fast that several fall into one.
     pub(super) fn windows(self) -> Vec<Range<Duration>> {
         let mut windows: Vec<Range<Duration>> = Vec::new();
         for number in 0..self.count {
             let due = self.due(number);
-            match windows.last_mut() {
-                Some(last) if last.end >= due - LEAD => last.end = self.seen(number),
-                _ => windows.push(due - LEAD..self.seen(number)),
+            let last = windows.last().map_or(Duration::ZERO, |last| last.end);
+            let from = last.max(due - LEAD);
+            if from <= due {
+                windows.push(from..from + WATCHED);
             }
         }
         windows
     }
+}
+
+/// The share of its core that a server usually takes by itself, looked at for so long.
+///
+/// # Errors
+///
+/// When it ends.
+pub(super) async fn idle(pid: u32, lasts: Duration) -> Result<f64, Failure> {
+    let mut windows = vec![Duration::ZERO..WATCHED];
+    while let Some(last) = windows.last().map(|last| last.end)
+        && last < lasts
+    {
+        windows.push(last..last + WATCHED);
+    }
+    let spent = watch(pid, Instant::now(), windows).await?;
+    Ok(spent.usually().as_secs_f64() / spent.watched.as_secs_f64())
 }
 
 /// Watches a server through some windows of a time that begins then.
@@ -129,9 +147,11 @@ mod tests {
         check(1, 0, &[]);
         check(1, 1, &[(0, 500)]);
         check(1, 3, &[(0, 500), (1_000, 1_500), (2_000, 2_500)]);
-        check(2, 2, &[(0, 1_000)]);
-        check(10, 20, &[(0, 2_400)]);
-        check(100, 500, &[(0, 5_490)]);
+        check(2, 2, &[(0, 500), (500, 1_000)]);
+        check(10, 11, &[(0, 500), (500, 1_000), (1_000, 1_500)]);
+        let ends = |per_second, count| Pace { per_second, count }.ends();
+        assert_eq!(ends(100, 500), Duration::from_secs(5));
+        assert_eq!(ends(1, 0), Duration::ZERO);
     }
 
     #[test]

@@ -90,14 +90,14 @@ fn lines(sizes: &[Measured], cost: Cost) -> Vec<Line> {
 fn line(sizes: &[Measured], axis: Axis, cost: Cost, name: &str) -> Line {
     let points = along(sizes, axis).into_iter().filter_map(|size| {
         let ratio = size.ratios.get(&cost)?;
-        Some((f64::from(size.times), *ratio))
+        Some((f64::from(size.times), ratio.median))
     });
     let points: Vec<(f64, f64)> = points.collect();
-    let last = points.last().map_or(f64::NAN, |(_, ratio)| *ratio);
-    Line {
-        name: format!("{name} {last:.2}"),
-        points,
-    }
+    let name = match points.last() {
+        Some((_, last)) => format!("{name} {last:.2}"),
+        None => format!("{name} unknown"),
+    };
+    Line { name, points }
 }
 
 /// A tick is round; what a float adds to it isn't meant.

@@ -1,12 +1,10 @@
 //! Cached reads that go through all events by turns.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parterre_domain::EventId;
 
-use crate::bench::{Calls, Next, Parterre, answered, comes_to_rest, float};
+use crate::bench::{Calls, Parterre, answered, by_turns, comes_to_rest, float};
 use crate::process::Meter;
 use crate::raw::{Connection, get};
 use crate::wire::Failure;
@@ -54,15 +52,4 @@ async fn bytes(parterre: &Parterre, requests: &[Vec<u8>]) -> Result<f64, Failure
         bytes += connection.call(request).await?.body.len();
     }
     Ok(float(bytes) / float(requests.len().max(1)))
-}
-
-/// All requests, and all of them again.
-fn by_turns(requests: Vec<Vec<u8>>) -> Arc<Next> {
-    let at = AtomicUsize::new(0);
-    Arc::new(move |next: &mut Vec<u8>| {
-        let at = at.fetch_add(1, Ordering::Relaxed);
-        next.clear();
-        next.extend_from_slice(&requests[at % requests.len()]);
-        true
-    })
 }

@@ -75,7 +75,7 @@ fn notes(stage: &Stage, figures: &Figures) -> Vec<String> {
     let mut notes = vec![
         format!(
             "medians of {} rounds of {} s by turns, with the least and the most; × is the \
-             median by the base's",
+             median of what each round's was by its base's",
             stage.rounds,
             stage.lasts.as_secs()
         ),
@@ -140,7 +140,7 @@ fn cell(size: &Measured, cost: Cost) -> String {
         return String::new();
     };
     match (size.axis, size.ratios.get(&cost)) {
-        (Some(_), Some(ratio)) => format!("{figure}, × {}", Number(*ratio)),
+        (Some(_), Some(ratio)) => format!("{figure}, × {}", Number(ratio.median)),
         (Some(_) | None, _) => figure.to_string(),
     }
 }
@@ -151,15 +151,20 @@ mod tests {
     use super::super::plan::plan;
     use super::*;
 
-    /// What a run of two sizes would have found in two rounds.
     fn report() -> Report {
+        found(1)
+    }
+
+    /// What a run of two sizes would have found in two rounds.
+    fn found(sign: i32) -> Report {
         let points = plan(&[Axis::Clients], &[1, 10]);
         let mut figures = Figures::new(&points);
         for round in 0..2 {
             for point in &points {
                 let mut visited = Visited::default();
                 for (number, cost) in (1..).zip(Cost::ALL) {
-                    let figure = f64::from(number * point.times + round);
+                    let times = i32::try_from(point.times).unwrap();
+                    let figure = f64::from(sign * (number * times + round));
                     visited.note(cost, figure);
                 }
                 visited.is_cut = point.times > 1;
@@ -184,7 +189,7 @@ mod tests {
         let words = words.join(" ");
         for line in [
             "| clients | 100 | 1000, × 10 |",
-            "| bytes of its body | 2.00 (2.00 to 3.00) | 20.0 (20.0 to 21.0), × 10.0 |",
+            "| bytes of its body | 2.00 (2.00 to 3.00) | 20.0 (20.0 to 21.0), × 7.00 |",
             "- clients × 10: deliveries went on for longer, so they cost more than is said here",
         ] {
             assert!(words.contains(line), "{line} isn't in\n{text}");
@@ -200,7 +205,9 @@ mod tests {
         assert_eq!(grown["axis"], "clients");
         assert_eq!(grown["size"]["clients"], 1_000);
         assert_eq!(grown["figures"]["delivery"]["median"], 50.0);
-        assert_eq!(grown["ratios"]["delivery"], 10.0);
+        // 50 by 5, and 51 by 6.
+        assert_eq!(grown["ratios"]["delivery"]["most"], 10.0);
+        assert_eq!(grown["ratios"]["delivery"]["least"], 8.5);
     }
 
     #[test]
@@ -213,6 +220,19 @@ mod tests {
         assert!(svg.contains("prefers-color-scheme: dark"));
         assert!(svg.contains("bare loop") && svg.contains("memory"));
         assert!(!svg.contains("NaN"));
+    }
+
+    #[test]
+    fn where_the_base_costs_nothing_so_is_said() {
+        let report = found(-1);
+        let svg = report.svg();
+        is_well_formed(&svg);
+        assert!(svg.contains("clients unknown") && !svg.contains("NaN"));
+        let text = report.to_string();
+        assert!(
+            text.contains("a delivery can't be told from noise"),
+            "{text}"
+        );
     }
 
     /// Every element that is opened is closed, in order.

@@ -1,23 +1,23 @@
 //! One size, measured once.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::buyers::{Buyers, WARM};
 use super::figures::{Cost, Visited};
-use super::pace::Pace;
+use super::pace::{Pace, idle};
 use super::plan::Size;
 use super::reads::read;
 use super::screens::{bare_loop, deliver};
-use crate::bench::{Parterre, Stage, comes_to_rest, float};
+use crate::bench::{Parterre, Stage, comes_to_rest, float, millis};
 use crate::numbers::Spread;
-use crate::process::{Meter, SERVER_CORE};
+use crate::process::SERVER_CORE;
 use crate::wire::Failure;
 
 /// How long the server is looked at while nobody wants anything, at most.
 const IDLE: Duration = Duration::from_secs(3);
-/// What part of a measurement's time reads of one kind get: there are so many of them that
-/// more would tell no more.
-const READS: u32 = 2;
+/// Into so many parts a measurement's time is divided, of which reads of one kind get one:
+/// there are so many of them that more would tell no more.
+const PARTS: u32 = 2;
 
 /// What the bare loop cost this round, by clients and changes: it knows nothing of events
 /// and tickets.
@@ -36,7 +36,7 @@ pub(super) async fn visit(
     let [watched, sold, ..] = events[..] else {
         return Err(Failure::Odd("it takes two events".to_owned()));
     };
-    let lasts = stage.lasts / READS;
+    let lasts = stage.lasts / PARTS;
     let detail = read(&parterre, &events, "", lasts).await?;
     visited.note(Cost::Detail, detail.micros);
     visited.note(Cost::DetailBytes, detail.bytes);
@@ -45,6 +45,7 @@ pub(super) async fn visit(
     visited.note(Cost::AvailabilityBytes, availability.bytes);
 
     let pace = Pace::new(size.changes, stage.lasts, size.tickets - WARM);
+    comes_to_rest(parterre.id()).await?;
     let idle = idle(parterre.id(), stage.lasts.min(IDLE)).await?;
     let buyers = Buyers::open(&parterre, sold, size.changes).await?;
     let alone = buyers.make(pace).await?;
@@ -52,8 +53,8 @@ pub(super) async fn visit(
     let spent = unwatched - idle * alone.spent.watched.as_secs_f64();
     visited.note(Cost::Reservation, spent * 1e6 / f64::from(pace.count));
     let took = Spread::of(&alone.took);
-    visited.note(Cost::P50, millis(took.p50_micros));
-    visited.note(Cost::P99, millis(took.p99_micros));
+    visited.note(Cost::P50, millis(Duration::from_micros(took.p50_micros)));
+    visited.note(Cost::P99, millis(Duration::from_micros(took.p99_micros)));
 
     let delivered = deliver(&parterre, watched, size.clients, pace).await?;
     drop(parterre);
@@ -85,18 +86,6 @@ impl Loops {
         self.0.push((key, micros));
         Ok(micros)
     }
-}
-
-/// The share of its core that a server takes by itself.
-async fn idle(pid: u32, lasts: Duration) -> Result<f64, Failure> {
-    comes_to_rest(pid).await?;
-    let (meter, began) = (Meter::start(pid)?, Instant::now());
-    tokio::time::sleep(lasts).await;
-    Ok(meter.spent()?.as_secs_f64() / began.elapsed().as_secs_f64())
-}
-
-fn millis(micros: u64) -> f64 {
-    Duration::from_micros(micros).as_secs_f64() * 1e3
 }
 
 fn kib(kib: u64) -> f64 {

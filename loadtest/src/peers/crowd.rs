@@ -1,21 +1,24 @@
 //! How long reads take while thousands of screens are told of a change every second.
 //!
 //! Reads come at a fixed rate, each at an instant of its own, so that a read which waits
-//! for a fan-out is seen to wait. The screens belong to a thread that lets the reads go
-//! first: it is the server's waiting that is measured, not this process's.
+//! for a fan-out is seen to wait. The screens belong to a thread that gives way to the
+//! reads: it is the server's waiting that is measured, not this process's. So screens are
+//! late by the thread's own waiting, and a fan-out ends here later than at the server.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parterre_domain::EventId;
 use tokio::sync::oneshot;
 
 use super::delivery::{ARRIVED, Noted, PACE};
 use super::report::Report;
-use crate::bench::{Calls, LOOK, Parterre, Stage, again, answered, comes_to_rest, float};
+use crate::bench::{
+    Calls, LOOK, Parterre, Stage, answered, by_turns, comes_to_rest, float, millis,
+};
 use crate::numbers::locked;
-use crate::process::{Aside, SERVER_CORE, yields};
+use crate::process::{Aside, SERVER_CORE, gives_way};
 use crate::raw::{Call, Connection, Door, Frame, Screens, Seen, Steady, get, post};
 use crate::wire::Failure;
 
@@ -49,7 +52,7 @@ pub(super) async fn measure(
     let mut measured = Measured::default();
     for round in 1..=stage.rounds {
         stage.says(format!("reads beside {watchers} screens, round {round}"));
-        measured.round(stage, watchers).await?;
+        measured.round(stage, watchers, round).await?;
     }
     let percent = SHARE * 100.0;
     report.compare(
@@ -63,14 +66,14 @@ pub(super) async fn measure(
         &measured.outside,
     );
     report.add(
-        "a fan-out beside these reads, until the last screen, ms",
+        "a fan-out beside these reads, until the last screen, which gives way to them, ms",
         &measured.fan_outs,
     );
     Ok(())
 }
 
 impl Measured {
-    async fn round(&mut self, stage: &Stage, watchers: usize) -> Result<(), Failure> {
+    async fn round(&mut self, stage: &Stage, watchers: usize, round: usize) -> Result<(), Failure> {
         let changes = u32::try_from(stage.lasts.as_secs()).unwrap_or(u32::MAX);
         let mut parterre = Parterre::start(stage, SERVER_CORE).await?;
         let event = parterre.publish(changes).await?;
@@ -89,18 +92,26 @@ impl Measured {
             return told.await.map_err(gone)?.map(drop);
         }
         comes_to_rest(parterre.id()).await?;
-        let steady = steady(stage, parterre.edge, event).await?;
-        let quiet = reads(steady.clone(), stage.lasts).await?;
-        if go.send(()).is_err() {
-            return told.await.map_err(gone)?.map(drop);
+        let requests = requests(parterre.edge, event);
+        let rate = rate(stage, parterre.edge, &requests).await? * SHARE;
+        // What comes first isn't always the same.
+        let is_quiet_first = round % 2 == 1;
+        if is_quiet_first {
+            let quiet = reads(stage, parterre.edge, &requests, rate, None).await?;
+            self.quiet.extend(p99(quiet.iter()));
         }
-        let crowded = reads(steady, stage.lasts).await?;
-        self.note(&quiet, &crowded, &told.await.map_err(gone)??);
+        let crowded = reads(stage, parterre.edge, &requests, rate, Some(go)).await;
+        // Where both fail, the screens say more.
+        let fan_outs = told.await.map_err(gone)??;
+        self.note(&crowded?, &fan_outs);
+        if !is_quiet_first {
+            let quiet = reads(stage, parterre.edge, &requests, rate, None).await?;
+            self.quiet.extend(p99(quiet.iter()));
+        }
         Ok(())
     }
 
-    fn note(&mut self, quiet: &[Call], crowded: &[Call], fan_outs: &[FanOut]) {
-        self.quiet.extend(p99(quiet.iter()));
+    fn note(&mut self, crowded: &[Call], fan_outs: &[FanOut]) {
         self.crowded.extend(p99(crowded.iter()));
         let outside = crowded.iter();
         let outside = outside.filter(|call| !is_within(fan_outs, call.due));
@@ -112,26 +123,38 @@ impl Measured {
     }
 }
 
-/// Reads of an event at a share of the rate that a closed loop has just reached.
-async fn steady(stage: &Stage, edge: SocketAddr, event: EventId) -> Result<Steady, Failure> {
+/// Reads of an event's detail and availability.
+fn requests(edge: SocketAddr, event: EventId) -> Vec<Vec<u8>> {
     let authority = edge.to_string();
-    let requests = ["", "/availability"]
-        .map(|part| get(&authority, &format!("/v1/events/{event}{part}"), &[]));
-    let [detail, _] = requests.clone();
-    let calls = Calls::open(edge, CONNECTIONS).await?;
-    let (next, check) = (again(detail), answered(200));
-    let made = calls.make(stage.lasts, &next, &check);
-    Ok(Steady {
-        address: edge,
-        requests: requests.to_vec(),
-        connections: STEADY_CONNECTIONS,
-        per_second: made.await?.per_second() * SHARE,
-    })
+    let parts = ["", "/availability"].iter();
+    let requests = parts.map(|part| get(&authority, &format!("/v1/events/{event}{part}"), &[]));
+    requests.collect()
 }
 
-/// Calls from a thread of their own.
-async fn reads(steady: Steady, lasts: Duration) -> Result<Vec<Call>, Failure> {
-    let made = tokio::task::spawn_blocking(move || steady.run(lasts)).await;
+/// How many of them a closed loop makes a second.
+async fn rate(stage: &Stage, edge: SocketAddr, requests: &[Vec<u8>]) -> Result<f64, Failure> {
+    let calls = Calls::open(edge, CONNECTIONS).await?;
+    let (next, check) = (by_turns(requests.to_vec()), answered(200));
+    Ok(calls.make(stage.lasts, &next, &check).await?.per_second())
+}
+
+/// Reads at a fixed rate, from a thread of their own; says when they begin.
+async fn reads(
+    stage: &Stage,
+    edge: SocketAddr,
+    requests: &[Vec<u8>],
+    rate: f64,
+    begin: Option<oneshot::Sender<()>>,
+) -> Result<Vec<Call>, Failure> {
+    let (requests, lasts) = (requests.to_vec(), stage.lasts);
+    let made = tokio::task::spawn_blocking(move || {
+        let mut steady = Steady::open(edge, requests, STEADY_CONNECTIONS)?;
+        if begin.is_some_and(|begin| begin.send(()).is_err()) {
+            return Err(Failure::Odd("the screens are gone".to_owned()));
+        }
+        steady.run(rate, lasts)
+    });
+    let made = made.await;
     made.map_err(|error| Failure::Odd(error.to_string()))?
 }
 
@@ -147,10 +170,6 @@ fn p99<'a>(calls: impl Iterator<Item = &'a Call>) -> Option<f64> {
     let last = took.len().checked_sub(1)?;
     took.sort_unstable();
     took.get(last * 99 / 100).copied().map(millis)
-}
-
-fn millis(took: Duration) -> f64 {
-    took.as_secs_f64() * 1e3
 }
 
 /// Screens of one event, and who changes it.
@@ -169,7 +188,7 @@ impl Crowd {
         ready: oneshot::Sender<()>,
         may_go: oneshot::Receiver<()>,
     ) -> Result<Vec<FanOut>, Failure> {
-        yields()?;
+        gives_way()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
@@ -228,6 +247,8 @@ impl Crowd {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn call(due: Instant, millis: u64) -> Call {

@@ -10,7 +10,7 @@ use parterre_domain::limits;
 use super::hot::Hot;
 use super::peer::NCHAN;
 use super::report::Report;
-use crate::bench::{LOOK, Stage, comes_to_rest, float};
+use crate::bench::{LOOK, Stage, comes_to_rest, float, millis};
 use crate::numbers::{Spread, histogram, locked};
 use crate::process::{Aside, Meter, resident_kib};
 use crate::raw::{Frame, Screens, Seen};
@@ -246,10 +246,6 @@ impl Noted {
             self.last = now;
         }
     }
-}
-
-fn millis(took: Duration) -> f64 {
-    took.as_secs_f64() * 1e3
 }
 
 fn each(all: u64, among: usize) -> f64 {

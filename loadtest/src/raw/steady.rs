@@ -20,17 +20,10 @@ const NAP: Duration = Duration::from_micros(100);
 /// How long the answer to a call may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What is called, how often, and how.
-#[derive(Clone, Debug)]
+/// Connections over which calls are made at a fixed rate.
 pub struct Steady {
-    /// Where the server listens.
-    pub address: SocketAddr,
-    /// Requests, by turns; at least one. Each is answered with a 200.
-    pub requests: Vec<Vec<u8>>,
-    /// Connections: as many calls are under way at most.
-    pub connections: usize,
-    /// Calls a second.
-    pub per_second: f64,
+    idle: VecDeque<Line>,
+    requests: Vec<Vec<u8>>,
 }
 
 /// A call that was answered.
@@ -51,30 +44,47 @@ struct Line {
 }
 
 impl Steady {
-    /// Makes the calls of so long a time, and returns when all are answered. Before the
-    /// first of them every connection has made one that isn't counted.
+    /// So many connections, as many calls as are under way at most. `requests` are made by
+    /// turns, and each is to be answered with a 200; every connection has made one when
+    /// this returns.
     ///
     /// # Errors
     ///
-    /// When a connection can't be made, or an answer is another one or doesn't come.
-    pub fn run(&self, lasts: Duration) -> Result<Vec<Call>, Failure> {
-        let mut requests = self.requests.iter().cycle();
-        // First in, first out: a server ends connections that lie idle.
-        let mut idle = VecDeque::with_capacity(self.connections);
-        for request in requests.by_ref().take(self.connections.max(1)) {
-            idle.push_back(Line::used(self.address, request)?);
+    /// When a connection can't be made, or is answered otherwise; when there is nothing to
+    /// ask.
+    pub fn open(
+        address: SocketAddr,
+        requests: Vec<Vec<u8>>,
+        connections: usize,
+    ) -> Result<Self, Failure> {
+        let mut idle = VecDeque::with_capacity(connections);
+        for request in requests.iter().cycle().take(connections) {
+            idle.push_back(Line::used(address, request)?);
         }
-        let mut busy: Vec<Line> = Vec::with_capacity(idle.len());
-        let mut calls = Vec::new();
-        let (began, between) = (
-            Instant::now(),
-            Duration::from_secs_f64(1.0 / self.per_second),
-        );
+        if idle.is_empty() {
+            return Err(Failure::Odd("there is nothing to ask".to_owned()));
+        }
+        Ok(Self { idle, requests })
+    }
+
+    /// Makes the calls of so long a time, so many a second, and returns when all are
+    /// answered.
+    ///
+    /// # Errors
+    ///
+    /// When an answer is another one or doesn't come.
+    pub fn run(&mut self, per_second: f64, lasts: Duration) -> Result<Vec<Call>, Failure> {
+        let between = Duration::try_from_secs_f64(1.0 / per_second);
+        let between = between.map_err(|error| Failure::Odd(error.to_string()))?;
+        let mut busy: Vec<Line> = Vec::with_capacity(self.idle.len());
+        let mut requests = self.requests.iter().cycle();
+        let (mut calls, began) = (Vec::new(), Instant::now());
         let mut due = began;
         while due < began + lasts || !busy.is_empty() {
             let mut did_something = false;
+            // First in, first out: a server ends connections that lie idle.
             while due < began + lasts.min(began.elapsed())
-                && let Some(mut line) = idle.pop_front()
+                && let Some(mut line) = self.idle.pop_front()
                 && let Some(request) = requests.next()
             {
                 line.call(request, due)?;
@@ -87,7 +97,7 @@ impl Steady {
                 if line.is_answered()? {
                     let (due, took) = (line.due, line.due.elapsed());
                     calls.push(Call { due, took });
-                    idle.push_back(busy.swap_remove(at));
+                    self.idle.push_back(busy.swap_remove(at));
                     did_something = true;
                 } else {
                     at += 1;
@@ -194,21 +204,15 @@ mod tests {
         address
     }
 
-    fn steady(address: SocketAddr) -> Steady {
-        Steady {
-            address,
-            requests: vec![b"one".to_vec(), b"two".to_vec()],
-            connections: 1,
-            per_second: 1_000.0,
-        }
+    fn steady(address: SocketAddr) -> Result<Steady, Failure> {
+        Steady::open(address, vec![b"one".to_vec(), b"two".to_vec()], 1)
     }
 
     #[test]
     fn a_stall_is_seen_by_every_call_that_was_due_in_it() {
         let stall = Duration::from_millis(200);
-        let calls = steady(server(stall))
-            .run(Duration::from_millis(400))
-            .unwrap();
+        let mut steady = steady(server(stall)).unwrap();
+        let calls = steady.run(1_000.0, Duration::from_millis(400)).unwrap();
         assert_eq!(calls.len(), 400);
         let first = calls.iter().map(|call| call.due).min().unwrap();
         for call in &calls {
@@ -219,11 +223,19 @@ mod tests {
     }
 
     #[test]
+    fn no_rate_and_nothing_to_ask_are_said() {
+        let address = server(Duration::ZERO);
+        assert!(Steady::open(address, Vec::new(), 1).is_err());
+        let mut steady = steady(address).unwrap();
+        assert!(steady.run(0.0, Duration::ZERO).is_err());
+    }
+
+    #[test]
     fn whoever_is_gone_is_told() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || drop(listener.accept()));
-        let failure = steady(address).run(Duration::from_secs(1)).unwrap_err();
+        let failure = steady(address).err().unwrap();
         assert!(matches!(failure, Failure::Broken(_)), "{failure}");
     }
 }

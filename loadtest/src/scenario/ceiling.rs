@@ -1,6 +1,6 @@
 //! What this tool could do against a server that does nothing. Such servers are processes of
-//! their own, one for each of the crowd's: both ends of thousands of sockets are more than
-//! one process may have.
+//! their own, as many as the crowd's sockets need: both ends of thousands of them are more
+//! than one process may have.
 
 use std::net::SocketAddr;
 use std::process::Stdio;

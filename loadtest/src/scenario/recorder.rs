@@ -71,9 +71,17 @@ impl Recorder {
 
     /// Things that were due at one instant took so many microseconds each.
     pub(crate) fn took_each(&self, what: &str, due: Instant, took: impl Iterator<Item = u64>) {
-        let second = self.second(due);
+        let mut took = took.peekable();
+        if took.peek().is_none() {
+            return;
+        }
         let mut recorded = locked(&self.recorded);
-        took.for_each(|micros| recorded.took(what, second, micros));
+        let Series { whole, seconds } = entry(&mut recorded.took, what);
+        let second = seconds.entry(self.second(due)).or_default();
+        for micros in took {
+            whole.record(micros, 1);
+            second.record(micros);
+        }
     }
 
     /// Something took so long, whenever it was.

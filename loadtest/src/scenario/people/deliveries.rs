@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use parterre_domain::wire::live::Changes;
 use parterre_domain::{EventId, TicketId, TicketState};
 
+use super::marks::Marks;
 use crate::numbers::{locked, micros};
 use crate::scenario::crowd::Change;
 use crate::scenario::recorder::Recorder;
@@ -23,7 +24,7 @@ pub(crate) const TO_SCREEN: &str = "change to screen";
 pub(crate) const ANSWERED_TO_SCREEN: &str = "201 to screen";
 /// Deliveries beyond those that are kept.
 pub(crate) const UNTIMED: &str = "deliveries that were too many to be timed";
-/// Deliveries that a process times: some 200 MB.
+/// Deliveries that a process times: some 200 MB, and as much again where lists grow.
 const KEPT: usize = 50_000_000;
 
 /// The changes of a run.
@@ -44,8 +45,8 @@ struct Shown {
 /// What one screen was told.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    /// Which changes deltas named: a bit each.
-    named: Vec<u64>,
+    /// Which changes deltas named.
+    named: Marks,
     /// When its last snapshot came.
     snapshot_at: Option<Instant>,
 }
@@ -83,7 +84,7 @@ impl Deliveries {
                 continue;
             };
             let due = began + self.changes[number as usize].at;
-            if now < due || !told.names(number) {
+            if now < due || !told.named.mark(number) {
                 continue;
             }
             match state {
@@ -100,22 +101,28 @@ impl Deliveries {
         earlier
     }
 
-    /// Tickets of an event whose change this screen should have been told of and wasn't:
-    /// of all that were answered 201 and due after its last snapshot.
-    pub(super) fn missed(
-        &self,
-        event: EventId,
-        told: &Told,
-        answered: &BTreeMap<u32, Duration>,
-        began: Instant,
-    ) -> Vec<TicketId> {
-        let numbered = answered.keys().filter_map(|number| {
-            let change = self.changes.get(*number as usize)?;
-            let is_snapped = told.snapshot_at.is_some_and(|at| began + change.at <= at);
-            let is_missed = change.event == event && !is_snapped && !told.has(*number);
-            is_missed.then_some(change.ticket)
-        });
-        numbered.collect()
+    /// The changes of an event that were answered 201.
+    pub(super) fn answered(&self, event: EventId, answered: &BTreeMap<u32, Duration>) -> Marks {
+        let numbers = answered.keys().copied();
+        let is_of_it = |number: &u32| {
+            let change = self.changes.get(*number as usize);
+            change.is_some_and(|change| change.event == event)
+        };
+        numbers.filter(is_of_it).collect()
+    }
+
+    /// Tickets whose change this screen should have been told of and wasn't: of all that
+    /// were answered 201 and due after its last snapshot.
+    pub(super) fn missed(&self, told: &Told, answered: &Marks, began: Instant) -> Vec<TicketId> {
+        // They are in the order in which they were due.
+        let is_snapped =
+            |change: &Change| told.snapshot_at.is_some_and(|at| began + change.at <= at);
+        let snapped = self.changes.partition_point(is_snapped);
+        let from = u32::try_from(snapped).unwrap_or(u32::MAX);
+        let missed = answered.beyond(&told.named, from);
+        missed
+            .map(|number| self.changes[number as usize].ticket)
+            .collect()
     }
 
     /// Turns what screens showed of each change into latencies. Of changes that weren't
@@ -155,26 +162,6 @@ impl Told {
     pub(super) fn snapshot(&mut self, at: Instant) {
         self.snapshot_at = Some(at);
     }
-
-    /// A delta names a change; false when one did already.
-    fn names(&mut self, number: u32) -> bool {
-        let is_new = !self.has(number);
-        let (word, bit) = place(number);
-        if self.named.len() <= word {
-            self.named.resize(word + 1, 0);
-        }
-        self.named[word] |= bit;
-        is_new
-    }
-
-    fn has(&self, number: u32) -> bool {
-        let (word, bit) = place(number);
-        self.named.get(word).is_some_and(|named| named & bit != 0)
-    }
-}
-
-fn place(number: u32) -> (usize, u64) {
-    (number as usize / 64, 1 << (number % 64))
 }
 
 #[cfg(test)]
@@ -266,7 +253,8 @@ mod tests {
             let mut told = Told::default();
             deliveries.on_screen(event(), &changes, &mut told, &recorder, None);
             told.snapshot_at = snapshot;
-            let missed = deliveries.missed(event(), &told, &answered, recorder.began());
+            let answered = deliveries.answered(event(), &answered);
+            let missed = deliveries.missed(&told, &answered, recorder.began());
             let expected: Vec<_> = expected.iter().copied().map(TicketId).collect();
             assert_eq!(missed, expected, "{changes:?}");
         };

@@ -3,6 +3,7 @@
 
 mod browser;
 mod deliveries;
+mod marks;
 mod picture;
 mod reader;
 mod rush;
@@ -22,6 +23,7 @@ pub(crate) use rush::BOUGHT;
 pub(crate) use scene::{Scene, stage};
 pub(crate) use watcher::{BACK, CUT, DELTAS, RECONNECTED, SOLD_OUT, event_of};
 
+use marks::Marks;
 use picture::Screen;
 
 use super::arrivals::{Arrivals, Rate};
@@ -117,7 +119,9 @@ pub(crate) async fn play(scene: &Arc<Scene>, stage: &Arc<Stage>) {
 pub(crate) async fn watchers_agree(scene: &Scene, known: &Known) {
     let deadline = Instant::now() + LAST_NEWS;
     for availability in &known.core {
-        for (number, screen) in scene.screens_of(availability.event) {
+        let event = availability.event;
+        let answered = scene.deliveries.answered(event, &known.answered);
+        for (number, screen) in scene.screens_of(event) {
             while !screen.has(availability.rev) && Instant::now() < deadline {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
@@ -127,11 +131,11 @@ pub(crate) async fn watchers_agree(scene: &Scene, known: &Known) {
             }
             screen.count_compared(&scene.recorder);
             if let Some(wrong) = screen.differs(availability) {
-                let (event, rev) = (availability.event, availability.rev);
+                let rev = availability.rev;
                 let said = format!("watcher {number} {wrong} of {event}, the core is at {rev}");
                 scene.recorder.disagrees(said);
             } else {
-                was_told(scene, number, availability.event, &screen, known);
+                was_told(scene, number, event, &screen, &answered);
             }
         }
     }
@@ -140,9 +144,9 @@ pub(crate) async fn watchers_agree(scene: &Scene, known: &Known) {
 
 /// A screen that only marks where it is can't tell by its states that a delta left a
 /// ticket out: every change must have been named to it, unless a snapshot had it.
-fn was_told(scene: &Scene, number: usize, event: EventId, screen: &Screen, known: &Known) {
+fn was_told(scene: &Scene, number: usize, event: EventId, screen: &Screen, answered: &Marks) {
     let (deliveries, began) = (&scene.deliveries, scene.recorder.began());
-    let missed = deliveries.missed(event, &screen.told(), &known.answered, began);
+    let missed = deliveries.missed(&screen.told(), answered, began);
     if let Some(first) = missed.first() {
         let said = format!(
             "watcher {number} was never told of {} changes of {event}, of {first} first, and \
