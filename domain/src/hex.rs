@@ -4,11 +4,13 @@ const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// Bytes as lower-case hexadecimal digits, two a byte.
 pub fn hex(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from(DIGITS[usize::from(half & 15)]);
-    let digits = bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(*byte)]);
-    digits.collect()
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        for half in [byte >> 4, byte & 15] {
+            digits.push(char::from(DIGITS[usize::from(half)]));
+        }
+    }
+    digits
 }
 
 #[cfg(test)]

@@ -10,11 +10,25 @@ use parterre_gate::within::Caller;
 
 use crate::cors::Cors;
 
+/// Where an edge's cores are.
+#[derive(Clone, Debug)]
+pub enum Reach {
+    /// In other processes, at these origins, such as `http://127.0.0.1:8081`; at least one.
+    Network(Vec<String>),
+    /// In this process, one alone.
+    Within {
+        /// Calls go over it.
+        line: Caller,
+        /// The origin that the feed comes from.
+        feed: String,
+    },
+}
+
 /// Everything an edge needs to know. Read once, by the binary.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The cores' origins, such as `http://127.0.0.1:8081`; at least one.
-    pub cores: Vec<String>,
+    /// Where the cores are.
+    pub cores: Reach,
     /// Where the public reaches the edge.
     pub listen: SocketAddr,
     /// The secret shared by cores and edges.
@@ -32,9 +46,6 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Makes the connections to cores.
     pub dialer: Dialer,
-    /// The line to the core of this process, if there is one: then `cores` names that and
-    /// no other, calls go over the line, and the feed alone comes by a connection.
-    pub within: Option<Caller>,
     /// Whose pages may call.
     pub cors: Cors,
     /// How much each client may ask.

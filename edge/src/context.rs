@@ -52,15 +52,6 @@ pub struct Edge {
     pub(crate) document: Still,
 }
 
-fn cores(config: &Config) -> Result<Cores, crate::BadConfig> {
-    let dialer = config.dialer.clone();
-    let cores = Cores::new(&config.cores, &config.cluster_secret, dialer)?;
-    Ok(match &config.within {
-        Some(caller) => cores.within(caller.clone())?,
-        None => cores,
-    })
-}
-
 impl Edge {
     /// An edge that knows nothing yet. Loads and long renderings will run on the runtime
     /// behind `background`.
@@ -72,7 +63,11 @@ impl Edge {
         let metrics = Arc::new(Metrics::new()?);
         let catalog = Arc::<Catalog>::default();
         let freshness = Arc::new(Freshness::new(Instant::now()));
-        let cores = Arc::new(cores(&config)?);
+        let cores = Arc::new(Cores::new(
+            &config.cores,
+            &config.cluster_secret,
+            config.dialer.clone(),
+        )?);
         let signals = Signals::new(config.shards);
         let sources = Sources {
             cores: Arc::clone(&cores),

@@ -1,6 +1,7 @@
 //! The cores as an edge reaches them: a pool of connections or a line within the process,
 //! an order to try them in, and a bound on every call.
 
+use std::slice;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,8 @@ use tokio::time::timeout_at;
 
 use parterre_domain::limits;
 use parterre_domain::wire::feed::{SECRET_HEADER, checksum};
+
+use crate::config::Reach;
 
 /// The cores, in the order of the configuration.
 #[derive(Debug)]
@@ -67,12 +70,16 @@ pub(crate) enum Silence {
 }
 
 impl Cores {
-    /// Cores at these origins.
+    /// Cores that are there.
     ///
     /// # Errors
     ///
-    /// When one is no `http://` or `https://` origin, or there is none.
-    pub fn new(origins: &[String], secret: &str, dialer: Dialer) -> Result<Self, BadOrigin> {
+    /// When an origin is none of `http://` or `https://`, or there is none.
+    pub fn new(reach: &Reach, secret: &str, dialer: Dialer) -> Result<Self, BadOrigin> {
+        let (origins, line) = match reach {
+            Reach::Network(origins) => (&origins[..], Line::Network(client(&dialer))),
+            Reach::Within { line, feed } => (slice::from_ref(feed), Line::Within(line.clone())),
+        };
         let cores: Arc<[Core]> = origins
             .iter()
             .map(|origin| Core::new(origin))
@@ -85,30 +92,14 @@ impl Cores {
         secret.set_sensitive(true);
         Ok(Self {
             cores,
-            line: Line::Network(client(&dialer)),
+            line,
             secret,
             dialer,
         })
     }
 
-    /// The same core, which is of this process: calls go there by a line.
-    ///
-    /// # Errors
-    ///
-    /// When there are others beside it.
-    pub(crate) fn within(self, caller: Caller) -> Result<Self, BadOrigin> {
-        match &*self.cores {
-            [_] => Ok(Self {
-                line: Line::Within(caller),
-                ..self
-            }),
-            [_, other, ..] => Err(BadOrigin(other.origin.clone())),
-            [] => Err(BadOrigin(String::new())),
-        }
-    }
-
-    /// The same cores over connections of the caller's own, if it needs any. A connection runs on the thread
-    /// that made it: a shard that has its own never waits for another thread.
+    /// The same cores over connections of the caller's own, if it needs any. A connection
+    /// runs on the thread that made it: a shard that has its own never waits for another.
     pub(crate) fn apart(&self) -> Self {
         let line = match &self.line {
             Line::Network(_) => Line::Network(client(&self.dialer)),
@@ -151,10 +142,11 @@ impl Cores {
     pub(crate) async fn call(
         &self,
         core: &Core,
-        request: Request<Full<Bytes>>,
+        mut request: Request<Full<Bytes>>,
         patience: Duration,
     ) -> Result<Response<Bytes>, Silence> {
-        let request = self.addressed(core, request)?;
+        let (name, secret) = self.secret();
+        request.headers_mut().insert(name, secret);
         let deadline = tokio::time::Instant::now() + patience;
         let turn = timeout_at(deadline, core.calls.acquire()).await;
         let _turn = turn.map_err(|_| Silence::Unreached)?;
@@ -163,21 +155,6 @@ impl Cores {
             core.shun(Instant::now());
             Err(Silence::Unanswered)
         })
-    }
-
-    /// The request under the core's origin, with the secret.
-    fn addressed(
-        &self,
-        core: &Core,
-        mut request: Request<Full<Bytes>>,
-    ) -> Result<Request<Full<Bytes>>, Silence> {
-        let path = request.uri().path_and_query();
-        let path = path.map_or("/", |path| path.as_str());
-        let uri = format!("{}{path}", core.origin);
-        *request.uri_mut() = uri.parse().map_err(|_| Silence::Unreached)?;
-        let (name, secret) = self.secret();
-        request.headers_mut().insert(name, secret);
-        Ok(request)
     }
 
     async fn exchange(
@@ -244,9 +221,10 @@ impl Cores {
 async fn over_network(
     client: &Client<Dialer, Full<Bytes>>,
     core: &Core,
-    request: Request<Full<Bytes>>,
+    mut request: Request<Full<Bytes>>,
 ) -> Result<Response<Bytes>, Silence> {
-    let uri = request.uri().clone();
+    let uri = core.uri(request.uri())?;
+    *request.uri_mut() = uri.clone();
     let response = client.request(request).await.map_err(|error| {
         if error.is_connect() {
             core.shun(Instant::now());
@@ -289,6 +267,14 @@ impl Core {
             shunned_until: Mutex::new(None),
             calls: Semaphore::new(limits::CORE_CALLS),
         })
+    }
+
+    /// A path and query at this core.
+    fn uri(&self, path: &Uri) -> Result<Uri, Silence> {
+        let path = path.path_and_query();
+        let path = path.map_or("/", |path| path.as_str());
+        let uri = format!("{}{path}", self.origin);
+        uri.parse().map_err(|_| Silence::Unreached)
     }
 
     /// The same as the origin of a WebSocket.
@@ -351,11 +337,15 @@ mod tests {
 
     use super::*;
 
+    fn at(origins: Vec<String>) -> Result<Cores, BadOrigin> {
+        Cores::new(&Reach::Network(origins), "secret", Dialer::default())
+    }
+
     fn cores(count: usize) -> Cores {
         let origins: Vec<_> = (0..count)
             .map(|n| format!("http://127.0.0.1:{}", 8_000 + n))
             .collect();
-        Cores::new(&origins, "secret", Dialer::default()).unwrap()
+        at(origins).unwrap()
     }
 
     #[test]
@@ -368,19 +358,19 @@ mod tests {
             "http://a:1/x",
             "http://",
         ] {
-            assert!(
-                Cores::new(&[bad.to_owned()], "s", Dialer::default()).is_err(),
-                "{bad}"
-            );
+            assert!(at(vec![bad.to_owned()]).is_err(), "{bad}");
         }
-        assert!(Cores::new(&[], "s", Dialer::default()).is_err());
+        assert!(at(Vec::new()).is_err());
         assert_eq!(cores(1).nth(5).live_origin(), "ws://127.0.0.1:8000");
     }
 
     #[tokio::test]
     async fn a_call_within_the_process_says_whether_it_may_have_been_done() {
-        let (caller, mut calls) = line();
-        let cores = cores(1).within(caller.clone()).unwrap().apart();
+        let (line, mut calls) = line();
+        let feed = "http://127.0.0.1:8081".to_owned();
+        let reach = Reach::Within { line, feed };
+        let cores = Cores::new(&reach, "secret", Dialer::default()).unwrap();
+        let cores = cores.apart();
         let call = async || {
             let request = Request::post("/v1/x").body(Full::default()).unwrap();
             cores
@@ -400,8 +390,6 @@ mod tests {
         tokio::join!(answering, calling);
         drop(calls);
         assert_eq!(call().await.unwrap_err(), Silence::Unreached);
-        // Whoever has others as well has none of its own.
-        assert!(self::cores(2).within(caller).is_err());
     }
 
     #[test]

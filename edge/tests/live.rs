@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use parterre_domain::wire::live::{CloseReason, FromClient, ToClient};
 use parterre_domain::{EventId, Timestamp};
-use parterre_edge::config::Config;
+use parterre_edge::config::{Config, Reach};
 use parterre_edge::context::Edge;
 use parterre_edge::shard;
 use parterre_gate::listen::bind_sharded;
@@ -25,7 +25,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 fn config(listen: SocketAddr) -> Config {
     Config {
         // Port 1 is reserved and nobody listens there.
-        cores: vec!["http://127.0.0.1:1".into()],
+        cores: Reach::Network(vec!["http://127.0.0.1:1".into()]),
         listen,
         cluster_secret: "a secret of a test".into(),
         cache_bytes: 1 << 20,
@@ -35,7 +35,6 @@ fn config(listen: SocketAddr) -> Config {
         tls: None,
         cors: parterre_edge::cors::Cors::default(),
         dialer: parterre_gate::dial::Dialer::default(),
-        within: None,
         clients: parterre_gate::admission::Rules::default(),
     }
 }

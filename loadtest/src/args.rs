@@ -177,6 +177,9 @@ pub struct SlowArgs {
     /// How many slow clients there are
     #[arg(long, default_value_t = 5_000)]
     pub clients: usize,
+    /// Reads a second of everybody else, at random times
+    #[arg(long, default_value_t = 10_000.0)]
+    pub rate: f64,
     /// How long each run with them lasts
     #[arg(long, default_value_t = 60)]
     pub seconds: u64,
@@ -260,6 +263,7 @@ impl SlowArgs {
             token: read_token(&self.token_file)?,
             pid: self.pid,
             clients: self.clients,
+            rate: self.rate,
             lasts: Duration::from_secs(self.seconds),
             rounds: self.rounds,
         })

@@ -310,7 +310,7 @@ pub(crate) fn escaped(text: &str) -> String {
 }
 
 /// Writing to a text in memory fails nowhere.
-fn wrote(written: std::fmt::Result) {
+pub(crate) fn wrote(written: std::fmt::Result) {
     debug_assert!(written.is_ok());
 }
 

@@ -1,6 +1,6 @@
 //! `parterre edge`.
 
-use parterre_edge::config::Config;
+use parterre_edge::config::{Config, Reach};
 
 use super::Ended;
 use crate::cli::{self, Memory};
@@ -13,7 +13,7 @@ pub(super) async fn run(args: cli::Edge) -> Result<(), Ended> {
     let tls = args.common.encryption.start()?;
     let listener = ops::bind(args.ops_listen)?;
     let config = Config {
-        cores: args.core,
+        cores: Reach::Network(args.core),
         listen: args.listen,
         cluster_secret: secrets::read(&args.cluster_secret_file, false)?,
         cache_bytes: args.memory.cache_bytes,
@@ -22,7 +22,6 @@ pub(super) async fn run(args: cli::Edge) -> Result<(), Ended> {
         feed_delay: args.feed_delay,
         tls: tls.clone(),
         dialer: args.trust.dialer()?,
-        within: None,
         cors: args.clients.cors(),
         clients: args.clients.rules(),
     };

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use parterre_core::config::AdminToken;
+use parterre_edge::config::Reach;
 use parterre_gate::dial::Dialer;
 use parterre_gate::tls::Tls;
 use parterre_gate::within::{Caller, line};
@@ -111,14 +112,17 @@ fn edge_config(
     cluster_secret: &str,
     tls: Option<Tls>,
     dialer: Dialer,
-    within: Caller,
+    line: Caller,
 ) -> parterre_edge::config::Config {
     parterre_edge::config::Config {
-        cores: vec![format!(
-            "{}://{}",
-            core::scheme(tls.as_ref()),
-            reachable(args.core_listen)
-        )],
+        cores: Reach::Within {
+            line,
+            feed: format!(
+                "{}://{}",
+                core::scheme(tls.as_ref()),
+                reachable(args.core_listen)
+            ),
+        },
         listen: args.listen,
         cluster_secret: cluster_secret.to_owned(),
         cache_bytes: args.memory.cache_bytes,
@@ -128,7 +132,6 @@ fn edge_config(
         feed_delay: Duration::ZERO,
         tls,
         dialer,
-        within: Some(within),
         cors: args.clients.cors(),
         clients: args.clients.rules(),
     }

@@ -18,6 +18,7 @@ async fn slow_clients_are_cut_and_nobody_else_suffers() {
         token: server.token(),
         pid: server.process.id(),
         clients: usize::try_from(clients).expect("a number of clients"),
+        rate: 500.0,
         lasts: Duration::from_secs(14),
         rounds: 1,
     };

@@ -109,7 +109,7 @@ async fn serve_within(mut calls: Calls, router: Router, stop: impl Future<Output
 /// Answers one of them, as long as somebody waits for it.
 async fn answer_within(router: Router, call: Call) {
     let Call { request, mut asker } = call;
-    let path = request.uri().path().to_owned();
+    let uri = request.uri().clone();
     let answered = async {
         let response = answer(router, request.map(Body::new)).await;
         let (parts, body) = response.into_parts();
@@ -124,7 +124,7 @@ async fn answer_within(router: Router, call: Call) {
             Ok(response) => asker.answer(response),
             Err(error) => {
                 let most = limits::CORE_ANSWER_BYTES;
-                tracing::error!(path, most, %error, "an answer within the process is too long");
+                tracing::error!(%uri, most, %error, "an answer within the process is too long");
             }
         },
     }
@@ -139,12 +139,13 @@ async fn answer(router: Router, request: Request<Body>) -> axum::response::Respo
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use axum::routing::get;
     use bytes::Bytes;
     use http_body_util::Full;
     use parterre_gate::within::{Caller, NoAnswer, line};
-    use std::sync::Arc;
-
     use tokio::sync::Notify;
 
     use super::*;
@@ -229,6 +230,30 @@ mod tests {
         core.proceed.notify_one();
         assert_eq!(said(slow).await, "200 done");
         core.running.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn nothing_is_begun_for_somebody_who_is_gone() {
+        let begun = Arc::<AtomicBool>::default();
+        let beginning = Arc::clone(&begun);
+        let begins = get(async move || beginning.store(true, Ordering::Relaxed));
+        let router = Router::new().route("/", begins);
+        // Often enough that nothing of it is by chance.
+        for waits in [false, true].repeat(50) {
+            let (caller, mut calls) = line();
+            let asked = caller.call(Request::get("/").body(Full::default()).unwrap());
+            let mut asked = Box::pin(asked);
+            let call = tokio::select! {
+                biased;
+                _ = &mut asked => panic!("nobody has answered"),
+                call = calls.next() => call.unwrap(),
+            };
+            if !waits {
+                drop(asked);
+            }
+            answer_within(router.clone(), call).await;
+            assert_eq!(begun.swap(false, Ordering::Relaxed), waits);
+        }
     }
 
     #[tokio::test]

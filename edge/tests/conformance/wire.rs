@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use parterre_edge::config::Config;
+use parterre_edge::config::{Config, Reach};
 use parterre_edge::context::Edge;
 use parterre_edge::shard;
 use parterre_gate::listen::bind_sharded;
@@ -312,7 +312,7 @@ fn edge() -> SocketAddr {
             let any = SocketAddr::from(([127, 0, 0, 1], 0));
             let config = Config {
                 // Port 1 is reserved and nobody listens there.
-                cores: vec!["http://127.0.0.1:1".into()],
+                cores: Reach::Network(vec!["http://127.0.0.1:1".into()]),
                 listen: any,
                 cluster_secret: "a secret of a test".into(),
                 cache_bytes: 1 << 20,
@@ -322,7 +322,6 @@ fn edge() -> SocketAddr {
                 tls: None,
                 cors: parterre_edge::cors::Cors::default(),
                 dialer: parterre_gate::dial::Dialer::default(),
-                within: None,
                 clients: parterre_gate::admission::Rules::default(),
             };
             let edge = Edge::new(config, runtime.handle().clone()).unwrap();

@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use parterre_edge::config::Config;
+use parterre_edge::config::{Config, Reach};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::{OnceCell, oneshot};
@@ -44,7 +44,7 @@ pub(crate) struct Edge {
 pub(crate) fn config(cores: &[&Core]) -> Config {
     let free = SocketAddr::from(([127, 0, 0, 1], 0));
     Config {
-        cores: cores.iter().map(|core| core.origin()).collect(),
+        cores: Reach::Network(cores.iter().map(|core| core.origin()).collect()),
         listen: free,
         cluster_secret: SECRET.to_owned(),
         cache_bytes: 64 << 20,
@@ -54,7 +54,6 @@ pub(crate) fn config(cores: &[&Core]) -> Config {
         tls: None,
         cors: parterre_edge::cors::Cors::default(),
         dialer: parterre_gate::dial::Dialer::default(),
-        within: None,
         clients: parterre_gate::admission::Rules::default(),
     }
 }

@@ -76,7 +76,7 @@ impl Calls {
         }
         let mut count = 0;
         while let Some(answered) = loops.join_next().await {
-            count += answered.map_err(|error| Failure::Odd(error.to_string()))??;
+            count += answered??;
         }
         if count == 0 {
             return Err(Failure::Odd("no call was made".to_owned()));
@@ -133,12 +133,19 @@ pub(crate) fn like(status: u16, bytes: usize) -> Arc<Check> {
 
 /// Answers of one status.
 pub(crate) fn answered(status: u16) -> Arc<Check> {
-    Arc::new(move |answer: Answer<'_>| {
-        if answer.status == status {
-            return Ok(());
-        }
-        Err(unlike(&answer, &status.to_string()))
-    })
+    Arc::new(move |answer: Answer<'_>| expect(status, answer))
+}
+
+/// An answer of one status, whatever it says.
+///
+/// # Errors
+///
+/// When it has another.
+pub(crate) fn expect(status: u16, answer: Answer<'_>) -> Result<(), Failure> {
+    if answer.status == status {
+        return Ok(());
+    }
+    Err(unlike(&answer, &status.to_string()))
 }
 
 fn unlike(answer: &Answer<'_>, expected: &str) -> Failure {

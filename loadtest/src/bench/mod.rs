@@ -21,7 +21,7 @@ use std::path::Path;
 use serde::Serialize;
 
 pub(crate) use alone::alone;
-pub(crate) use calls::{Calls, Next, again, answered, by_turns, like};
+pub(crate) use calls::{Calls, Next, again, answered, by_turns, expect, like};
 pub use figure::Figure;
 pub(crate) use figure::{Number, float, millis};
 pub(crate) use floor::{Floor, floor};

@@ -111,7 +111,7 @@ impl Parterre {
         }
         let mut all = Vec::with_capacity(events);
         while let Some(published) = publishers.join_next().await {
-            all.extend(published.map_err(|error| Failure::Odd(error.to_string()))??);
+            all.extend(published??);
         }
         let mut shop = Shop::new(self.edge.into());
         for event in &all {

@@ -8,9 +8,9 @@ use parterre_domain::EventId;
 use tokio::task::JoinSet;
 
 use super::pace::{Pace, Spent, until, watch};
-use crate::bench::{Parterre, comes_to_rest};
+use crate::bench::{Parterre, comes_to_rest, expect};
 use crate::numbers::{histogram, micros};
-use crate::raw::{Answer, Connection, get, post};
+use crate::raw::{Connection, get, post};
 use crate::wire::Failure;
 
 /// Changes a second that one connection makes: it has 200 ms for each.
@@ -91,12 +91,12 @@ impl Buyers {
         }
         let mut took = histogram();
         while let Some(bought) = buying.join_next().await {
-            for micros in bought.map_err(panicked)?? {
+            for micros in bought?? {
                 took.saturating_record(micros);
             }
         }
         Ok(Made {
-            spent: watching.await.map_err(panicked)??,
+            spent: watching.await??,
             took,
             ended: begins + pace.ends(),
         })
@@ -127,17 +127,4 @@ impl Shelf {
         let wish = post(&self.authority, &self.path, &[], &body);
         expect(201, connection.call(&wish).await?)
     }
-}
-
-fn expect(status: u16, answer: Answer<'_>) -> Result<(), Failure> {
-    if answer.status == status {
-        return Ok(());
-    }
-    let (came, body) = (answer.status, answer.body.escape_ascii());
-    let what = format!("{came} where {status} belongs: {body}");
-    Err(Failure::Odd(what))
-}
-
-fn panicked(error: tokio::task::JoinError) -> Failure {
-    Failure::Odd(error.to_string())
 }

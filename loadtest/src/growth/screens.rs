@@ -105,8 +105,7 @@ pub(super) async fn bare_loop(
         frames += clients;
     }
     have(frames).await?;
-    let spent = watching.await;
-    let spent = spent.map_err(|error| Failure::Odd(error.to_string()))??;
+    let spent = watching.await??;
     if let Some(failure) = screens.failure() {
         return Err(failure);
     }

@@ -12,10 +12,10 @@ use std::time::Instant;
 use parterre_domain::EventId;
 use tokio::sync::oneshot;
 
-use super::delivery::{ARRIVED, Noted, PACE};
+use super::delivery::{Noted, PACE, all_have_it};
 use super::report::Report;
 use crate::bench::{
-    Calls, LOOK, Parterre, Stage, answered, by_turns, comes_to_rest, float, millis,
+    Calls, Parterre, Stage, answered, by_turns, comes_to_rest, expect, float, millis,
 };
 use crate::numbers::locked;
 use crate::process::{Aside, SERVER_CORE, gives_way};
@@ -154,8 +154,7 @@ async fn reads(
         }
         steady.run(rate, lasts)
     });
-    let made = made.await;
-    made.map_err(|error| Failure::Odd(error.to_string()))?
+    made.await?
 }
 
 fn is_within(fan_outs: &[FanOut], instant: Instant) -> bool {
@@ -218,30 +217,14 @@ impl Crowd {
             let wish = post(&self.door.address.to_string(), &path, &[], &body);
             let began = Instant::now();
             locked(&noted).begin(began);
-            let status = buyer.call(&wish).await?.status;
-            if status != 201 {
-                return Err(Failure::Odd(format!("{status} for a free ticket")));
-            }
-            fan_outs.push((began, self.last_has_it(&noted, began).await?));
+            expect(201, buyer.call(&wish).await?)?;
+            fan_outs.push((began, all_have_it(&noted, self.watchers).await?));
             tokio::time::sleep(PACE.saturating_sub(began.elapsed())).await;
         }
         match screens.failure() {
             Some(failure) => Err(failure),
             None => Ok(fan_outs),
         }
-    }
-
-    /// Waits until every screen has the change; when the last had it.
-    async fn last_has_it(&self, noted: &Mutex<Noted>, began: Instant) -> Result<Instant, Failure> {
-        while locked(noted).arrived < self.watchers {
-            if began.elapsed() > ARRIVED {
-                let arrived = locked(noted).arrived;
-                let what = format!("{arrived} screens saw a change in {ARRIVED:?}");
-                return Err(Failure::Odd(what));
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        Ok(locked(noted).last)
     }
 }
 

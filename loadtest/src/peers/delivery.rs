@@ -11,7 +11,7 @@ use super::hot::Hot;
 use super::peer::NCHAN;
 use super::report::Report;
 use crate::bench::{LOOK, Stage, comes_to_rest, float, millis};
-use crate::numbers::{Spread, histogram, locked};
+use crate::numbers::{Spread, histogram, locked, micros};
 use crate::process::{Aside, Meter, resident_kib};
 use crate::raw::{Frame, Screens, Seen};
 use crate::wire::Failure;
@@ -22,7 +22,7 @@ const FIRST: usize = 100;
 /// Between two changes.
 pub(super) const PACE: Duration = Duration::from_secs(1);
 /// How long a change may take to all screens.
-pub(super) const ARRIVED: Duration = Duration::from_secs(20);
+const ARRIVED: Duration = Duration::from_secs(20);
 /// Memory that changes by less than a thousandth in this time has settled.
 const STAYS: Duration = Duration::from_secs(2);
 /// How long it gets to.
@@ -173,15 +173,8 @@ async fn changes(
         locked(noted).begin(submitted);
         hot.change().await?;
         accepted.push(millis(submitted.elapsed()));
-        while locked(noted).arrived < watchers {
-            if submitted.elapsed() > ARRIVED {
-                let arrived = locked(noted).arrived;
-                let what = format!("{arrived} of {watchers} screens saw a change in {ARRIVED:?}");
-                return Err(Failure::Odd(what));
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        last.push(millis(locked(noted).last - submitted));
+        let had = all_have_it(noted, watchers).await?;
+        last.push(millis(had - submitted));
         tokio::time::sleep(PACE.saturating_sub(submitted.elapsed())).await;
     }
     let spent = meter.spent()?.as_secs_f64() * 1e6;
@@ -206,13 +199,35 @@ async fn changes(
     Ok(())
 }
 
+/// Waits until so many screens have the change; when the last had it.
+///
+/// # Errors
+///
+/// When they don't for a long time.
+pub(super) async fn all_have_it(noted: &Mutex<Noted>, screens: usize) -> Result<Instant, Failure> {
+    loop {
+        let (arrived, last, submitted) = {
+            let noted = locked(noted);
+            (noted.arrived, noted.last, noted.submitted)
+        };
+        if arrived >= screens {
+            return Ok(last);
+        }
+        if submitted.elapsed() > ARRIVED {
+            let what = format!("{arrived} of {screens} screens saw a change in {ARRIVED:?}");
+            return Err(Failure::Odd(what));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 /// What all screens saw. One change is under way at a time.
 pub(super) struct Noted {
     submitted: Instant,
     /// How many screens have the change.
-    pub(super) arrived: usize,
+    arrived: usize,
     /// When the last of them had it.
-    pub(super) last: Instant,
+    last: Instant,
     /// Microseconds from a change's submission until a screen had it.
     took: Histogram<u64>,
 }
@@ -240,8 +255,7 @@ impl Noted {
     pub(super) fn note(&mut self, frame: &Frame<'_>, now: Instant) {
         if super::hot::is_change(frame) {
             let took = now.saturating_duration_since(self.submitted);
-            let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-            self.took.saturating_record(micros.max(1));
+            self.took.saturating_record(micros(took).max(1));
             self.arrived += 1;
             self.last = now;
         }

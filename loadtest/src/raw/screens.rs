@@ -86,7 +86,7 @@ impl Screens {
             if number >= AT_ONCE
                 && let Some(entered) = handshakes.join_next().await
             {
-                let screen = entered.map_err(panicked)??;
+                let screen = entered??;
                 tasks.spawn(screen.watch(Arc::clone(seen)));
             }
         }
@@ -101,12 +101,8 @@ impl Screens {
     /// Why the first of them is out, if any is: none should be.
     pub fn failure(&mut self) -> Option<Failure> {
         let ended = self.tasks.try_join_next()?;
-        Some(ended.unwrap_or_else(panicked))
+        Some(ended.unwrap_or_else(Failure::from))
     }
-}
-
-fn panicked(error: tokio::task::JoinError) -> Failure {
-    Failure::Odd(error.to_string())
 }
 
 async fn enter(door: Arc<Door>) -> Result<Screen, Failure> {

@@ -10,7 +10,7 @@
 //! smoke's audit done, and reports ([`report`]).
 
 mod args;
-mod arrivals;
+pub(crate) mod arrivals;
 mod browse;
 mod ceiling;
 mod changer;
@@ -22,7 +22,7 @@ mod mixed;
 mod null;
 mod onsale;
 pub(crate) mod outcome;
-mod pace;
+pub(crate) mod pace;
 mod people;
 mod plan;
 mod programme;

@@ -105,7 +105,7 @@ impl Outcome {
     }
 
     /// What was due and wasn't done, if anything.
-    pub(super) fn late(&self) -> Option<(String, String)> {
+    pub(crate) fn late(&self) -> Option<(String, String)> {
         let pace = self.recorded.pace.values();
         let (due, done) = pace.fold((0, 0), |sum, of| (sum.0 + of.due, sum.1 + of.done));
         let missing = due.saturating_sub(done);

@@ -1,7 +1,7 @@
 //! Thousands of slow clients, and what they cost the server and everybody else.
 //!
-//! By turns a run without slow clients and one with them. In both, others read as fast as
-//! they can, and the server's CPU time is divided by their reads. What slow clients cost it
+//! By turns a run without slow clients and one with them. In both, others read so often a
+//! second, and the server's CPU time is divided by their reads. What slow clients cost it
 //! by themselves is measured behind each run, when they are alone, and taken off. With the
 //! slow ones there, the server's memory is read once a second: it may rise until all of
 //! them are in, and then it must stay.
@@ -52,6 +52,8 @@ pub struct SlowConfig {
     pub pid: u32,
     /// How many slow clients there are at any time.
     pub clients: usize,
+    /// Reads a second of everybody else.
+    pub rate: f64,
     /// How long each run with them lasts; a run without them lasts a quarter of it.
     pub lasts: Duration,
     /// Runs of each kind.
@@ -165,7 +167,11 @@ async fn measured(
 ) -> Result<Run, Failure> {
     let (meter, began) = (Meter::start(config.pid)?, Instant::now());
     let read = others::read(config, events, lasts, to).await?;
-    let reads = u32::try_from(read.count.max(1)).unwrap_or(u32::MAX);
+    if read.count == 0 {
+        let what = "nothing was read, so it can't be said what a read costs: raise --rate";
+        return Err(Failure::Odd(what.to_owned()));
+    }
+    let reads = u32::try_from(read.count).unwrap_or(u32::MAX);
     Ok(Run {
         spent: meter.spent()?,
         lasted: began.elapsed(),

@@ -103,7 +103,9 @@ impl SlowReport {
             at_once: &[],
             main: &[CROWDED, QUIET],
         };
-        Report::new(subject, self.findings(), &outcome)
+        let mut findings = self.findings();
+        findings.extend(outcome.late());
+        Report::new(subject, findings, &outcome)
     }
 
     /// What slow clients may not cost, and do.
@@ -122,7 +124,7 @@ impl SlowReport {
         let mut find = |what: &str, found: String| findings.push((what.to_owned(), found));
         for (what, costs) in [(QUIET, &self.without), (CROWDED, &self.with)] {
             let micros = format!("{:.1} µs of the server's CPU", median(costs));
-            find(what, format!("{micros}, by rounds {}", all(costs)));
+            find(what, format!("{micros}, by rounds {}", by_rounds(costs)));
         }
         let times = format!("{:.3} times as much, at most {RATIO}", self.ratio());
         find("so it costs", times);
@@ -147,7 +149,7 @@ impl SlowReport {
 }
 
 /// Every round of some kind, the slow clients' own share included behind it.
-fn all(costs: &[Cost]) -> String {
+fn by_rounds(costs: &[Cost]) -> String {
     let said = costs.iter().map(|cost| {
         let Cost {
             cpu_micros,

@@ -32,6 +32,13 @@ pub enum Failure {
     Odd(String),
 }
 
+impl From<tokio::task::JoinError> for Failure {
+    /// A part of the load tester itself has panicked.
+    fn from(ended: tokio::task::JoinError) -> Self {
+        Self::Odd(ended.to_string())
+    }
+}
+
 impl Refused {
     /// Whether the write may have happened all the same.
     pub fn leaves_unknown(&self) -> bool {
