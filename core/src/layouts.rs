@@ -1,8 +1,11 @@
-//! Layouts in memory. They never change, so one read serves everybody.
+//! Layouts in memory. A published event's never changes, so one read serves everybody.
 
-use std::sync::{Arc, Mutex, PoisonError};
+#[cfg(test)]
+mod tests;
 
-use parterre_domain::{EventId, EventRecord, Layout, LayoutChunk, UploadId, keys, limits};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use parterre_domain::{EventId, EventRecord, Layout, LayoutChunk, keys, limits};
 
 use crate::recent::Recent;
 use crate::store::any::{AnySnapshot, AnyStore};
@@ -12,11 +15,18 @@ use crate::store::{Failure, Snapshot, Store};
 #[derive(Clone)]
 pub struct Layouts {
     store: AnyStore,
-    kept: Arc<Mutex<Recent<Name, Arc<Layout>>>>,
+    kept: Arc<Mutex<Recent<EventId, Arc<LaidOut>>>>,
 }
 
-/// A draft's layout grows with each upload, so the last upload is part of the name.
-type Name = (EventId, Option<UploadId>);
+/// An event as it was at some time, and its layout then.
+#[derive(Debug)]
+pub struct LaidOut {
+    /// Once the event is published, its tiers and its currency never change; all else in
+    /// here may be out of date.
+    pub record: EventRecord,
+    /// Which ticket is which.
+    pub layout: Arc<Layout>,
+}
 
 impl Layouts {
     /// An empty cache over a store.
@@ -27,18 +37,21 @@ impl Layouts {
         }
     }
 
-    /// An event's record as it is now, and its layout; none when there is no such event.
+    /// What its tickets are to an event; none when there is no such event. The store isn't
+    /// asked for what can't have changed.
     ///
     /// # Errors
     ///
     /// When the store fails or a record can't be read.
-    pub async fn get(&self, event: EventId) -> Result<Option<(EventRecord, Arc<Layout>)>, Failure> {
+    pub async fn get(&self, event: EventId) -> Result<Option<Arc<LaidOut>>, Failure> {
+        if let Some(kept) = self.kept(event).filter(|kept| kept.record.is_public()) {
+            return Ok(Some(kept));
+        }
         let snapshot = self.store.snapshot().await?;
-        let Some(record) = event_in(&snapshot, event).await? else {
-            return Ok(None);
-        };
-        let layout = self.of(&snapshot, &record).await?;
-        Ok(Some((record, layout)))
+        match event_in(&snapshot, event).await? {
+            Some(record) => Ok(Some(self.lay_out(&snapshot, record).await?)),
+            None => Ok(None),
+        }
     }
 
     /// The layout of an event as a snapshot has it.
@@ -51,18 +64,42 @@ impl Layouts {
         snapshot: &AnySnapshot,
         record: &EventRecord,
     ) -> Result<Arc<Layout>, Failure> {
-        let name = (record.id, record.uploads.last().map(|upload| upload.id));
-        if let Some(layout) = self.lock(|kept| kept.get(name).cloned()) {
-            return Ok(layout);
+        match self.layout_of(record) {
+            Some(layout) => Ok(layout),
+            None => Ok(Arc::clone(
+                &self.lay_out(snapshot, record.clone()).await?.layout,
+            )),
         }
-        let layout = Arc::new(load(snapshot, record).await?);
-        let weight = u64::from(record.total);
-        self.lock(|kept| kept.insert(name, Arc::clone(&layout), weight));
-        Ok(layout)
     }
 
-    fn lock<T>(&self, act: impl FnOnce(&mut Recent<Name, Arc<Layout>>) -> T) -> T {
-        act(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Keeps an event as it is in a snapshot.
+    async fn lay_out(
+        &self,
+        snapshot: &AnySnapshot,
+        record: EventRecord,
+    ) -> Result<Arc<LaidOut>, Failure> {
+        let layout = match self.layout_of(&record) {
+            Some(layout) => layout,
+            None => Arc::new(load(snapshot, &record).await?),
+        };
+        let (event, weight) = (record.id, u64::from(record.total));
+        let laid_out = Arc::new(LaidOut { record, layout });
+        self.lock().insert(event, Arc::clone(&laid_out), weight);
+        Ok(laid_out)
+    }
+
+    /// The layout that is kept, if the event has had no upload since.
+    fn layout_of(&self, record: &EventRecord) -> Option<Arc<Layout>> {
+        let kept = self.kept(record.id)?;
+        (kept.record.uploads == record.uploads).then(|| Arc::clone(&kept.layout))
+    }
+
+    fn kept(&self, event: EventId) -> Option<Arc<LaidOut>> {
+        self.lock().get(event).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Recent<EventId, Arc<LaidOut>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

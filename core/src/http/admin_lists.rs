@@ -205,12 +205,10 @@ async fn availability(State(context): State<Context>, Part(event): Part) -> Repl
 }
 
 async fn layout(State(context): State<Context>, Part(event): Part) -> Reply {
-    let (record, layout) = context
-        .layouts
-        .get(id(&event, "event")?)
-        .await?
-        .ok_or(Refusal::NotFound("event"))?;
-    json(StatusCode::OK, &LayoutBody::new(&record, &layout), None)
+    let event = context.layouts.get(id(&event, "event")?).await?;
+    let event = event.ok_or(Refusal::NotFound("event"))?;
+    let body = LayoutBody::new(&event.record, &event.layout);
+    json(StatusCode::OK, &body, None)
 }
 
 #[derive(JsonSchema, Serialize)]
@@ -227,13 +225,10 @@ async fn reservations(
 ) -> Reply {
     let limit = page.limit()?;
     let event: EventId = id(&event, "event")?;
-    let (event, layout) = context
-        .layouts
-        .get(event)
-        .await?
-        .ok_or(Refusal::NotFound("event"))?;
+    let laid_out = context.layouts.get(event).await?;
+    let laid_out = laid_out.ok_or(Refusal::NotFound("event"))?;
     let snapshot = context.store.snapshot().await?;
-    let range = page.behind(keys::event_reservations(event.id))?;
+    let range = page.behind(keys::event_reservations(event))?;
     let rows = snapshot.range(&range, limits::ROWS_PER_PAGE).await?;
     let mut reservations = Vec::new();
     let mut next_cursor = None;
@@ -244,7 +239,8 @@ async fn reservations(
         .enumerate();
     while let Some((at, found)) = found.next().await {
         if let Some((record, states)) = found? {
-            reservations.push(Reservation::new(&record, &event, &layout, states, false));
+            let (event, layout) = (&laid_out.record, &laid_out.layout);
+            reservations.push(Reservation::new(&record, event, layout, states, false));
         }
         if reservations.len() == limit || at + 1 == limits::ROWS_PER_PAGE {
             next_cursor = next(&rows, at);

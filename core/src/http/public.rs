@@ -9,8 +9,8 @@ use parterre_domain::command::{Answer, Command, Idempotency, Reserve};
 use parterre_domain::wire::api::{CheckoutRequest, Reservation, ReserveRequest};
 use parterre_domain::wire::feed::RESERVATION_HEADER;
 use parterre_domain::{
-    EventId, EventRecord, Layout, Refusal, ReservationId, ReservationRecord, ReservedTicket, Slug,
-    TicketId, TicketState, Token, limits,
+    EventId, Layout, Refusal, ReservationId, ReservationRecord, ReservedTicket, Slug, TicketId,
+    TicketState, Token, limits,
 };
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -21,6 +21,7 @@ use super::answer::{
 use crate::context::Context;
 use crate::driver::fresh;
 use crate::lane::{Committed, Rejected};
+use crate::layouts::LaidOut;
 use crate::payment::WebhookError;
 use crate::planning::BestRequest;
 use crate::snapshot::{event_rev, states_of};
@@ -49,14 +50,11 @@ async fn reserve(State(context): State<Context>, Part(event): Part, request: Req
             .try_into()
             .unwrap_or_default(),
     );
-    let (record, layout) = context
-        .layouts
-        .get(event)
-        .await?
-        .ok_or(Refusal::NotFound("event"))?;
+    let laid_out = context.layouts.get(event).await?;
+    let laid_out = laid_out.ok_or(Refusal::NotFound("event"))?;
     let committed = match (wish.tickets, wish.best) {
         (Some(tickets), None) => {
-            let tickets = with_tiers(&layout, tickets);
+            let tickets = with_tiers(&laid_out.layout, tickets);
             let reserve = Reserve {
                 event,
                 reservation,
@@ -82,15 +80,10 @@ async fn reserve(State(context): State<Context>, Part(event): Part, request: Req
             return Err(Refusal::invalid("tickets", "send either tickets or best").into());
         }
     };
-    created(&context, &record, &layout, committed).await
+    created(&context, &laid_out, committed).await
 }
 
-async fn created(
-    context: &Context,
-    event: &EventRecord,
-    layout: &Layout,
-    committed: Committed,
-) -> Reply {
+async fn created(context: &Context, event: &LaidOut, committed: Committed) -> Reply {
     let (record, states, rev, outcome) = match committed.answer {
         Answer::Reservation(record) => {
             let states = vec![TicketState::Pending; record.tickets.len()];
@@ -102,7 +95,7 @@ async fn created(
             (
                 record,
                 states,
-                event_rev(&snapshot, event.id).await?,
+                event_rev(&snapshot, event.record.id).await?,
                 "replayed",
             )
         }
@@ -115,7 +108,7 @@ async fn created(
         .inc();
     let mut response = json(
         StatusCode::CREATED,
-        &Reservation::new(&record, event, layout, states, true),
+        &Reservation::new(&record, &event.record, &event.layout, states, true),
         Some(rev),
     )?;
     let location = HeaderValue::try_from(format!("/v1/reservations/{}", record.id));
@@ -143,13 +136,10 @@ async fn show(
     headers: HeaderMap,
 ) -> Reply {
     let record = owned(&context, &reservation, &headers).await?;
-    let (event, layout) = context
-        .layouts
-        .get(record.event)
-        .await?
-        .ok_or(Refusal::NotFound("reservation"))?;
+    let event = context.layouts.get(record.event).await?;
+    let event = event.ok_or(Refusal::NotFound("reservation"))?;
     let states = states_of(&context.store.snapshot().await?, &record).await?;
-    let mut shown = Reservation::new(&record, &event, &layout, states, false);
+    let mut shown = Reservation::new(&record, &event.record, &event.layout, states, false);
     context.passes.add_to(&mut shown);
     json(StatusCode::OK, &shown, None)
 }

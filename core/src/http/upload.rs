@@ -76,9 +76,8 @@ fn format(request: &Request) -> Result<Format, Failed> {
 /// An event that takes tickets. The rule checks it again; this spares an upload that
 /// can't succeed.
 async fn draft(context: &Context, event: EventId) -> Result<EventRecord, Failed> {
-    let (record, _) = context
-        .layouts
-        .get(event)
+    let snapshot = context.store.snapshot().await?;
+    let record = event_in(&snapshot, event)
         .await?
         .ok_or(Refusal::NotFound("event"))?;
     let state = match record.life {

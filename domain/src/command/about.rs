@@ -1,12 +1,20 @@
 //! What every rule about events checks: the fields an administrator fills in, and that
 //! the event is there.
 
+use std::sync::Arc;
+
 use crate::state::{Decision, Overlay};
 use crate::{About, EventId, EventRecord, FieldError, Refusal, Timestamp, limits};
 
 /// The event's record, or the refusal that there is none.
-pub(super) fn event(overlay: &mut Overlay, event: EventId) -> Decision<EventRecord> {
+pub(super) fn event(overlay: &mut Overlay, event: EventId) -> Decision<Arc<EventRecord>> {
     Ok(overlay.event(event)?.ok_or(Refusal::NotFound("event"))?)
+}
+
+/// The same as a copy, for a rule that changes it.
+pub(super) fn event_to_change(overlay: &mut Overlay, event: EventId) -> Decision<EventRecord> {
+    let record = overlay.event_to_change(event)?;
+    Ok(record.ok_or(Refusal::NotFound("event"))?)
 }
 
 /// Every field that breaks a rule, all at once.

@@ -60,7 +60,7 @@ pub struct AddTickets {
 
 impl AddTickets {
     pub(super) fn decide(&self, _now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
-        let mut record = about::event(overlay, self.event)?;
+        let mut record = about::event_to_change(overlay, self.event)?;
         if record.uploads.iter().any(|upload| upload.id == self.upload) {
             return Ok(Answer::Event(Box::new(record)));
         }

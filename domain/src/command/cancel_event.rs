@@ -18,7 +18,7 @@ pub struct CancelEvent {
 
 impl CancelEvent {
     pub(super) fn decide(&self, now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
-        let mut record = about::event(overlay, self.event)?;
+        let mut record = about::event_to_change(overlay, self.event)?;
         match record.life {
             Life::Published => {
                 record.life = Life::Cancelled;
@@ -50,7 +50,7 @@ pub struct CancelStep {
 
 impl CancelStep {
     pub(super) fn decide(&self, now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
-        let mut record = about::event(overlay, self.event)?;
+        let mut record = about::event_to_change(overlay, self.event)?;
         if !record.cancelling {
             overlay.clear_due(self.due_at, Due::CancelStep(self.event));
             return Ok(Answer::Event(Box::new(record)));

@@ -87,7 +87,7 @@ impl ChangeEvent {
             }
             .into());
         }
-        let mut record = before.clone();
+        let mut record = (*before).clone();
         self.patch.apply(&mut record.about);
         about::check(&record.about)?;
         if record.about.currency != before.about.currency && before.is_public() {

@@ -15,7 +15,7 @@ pub struct CreateEvent {
 
 impl CreateEvent {
     pub(super) fn decide(&self, now: Timestamp, overlay: &mut Overlay) -> Decision<Answer> {
-        if let Some(record) = overlay.event(self.event)? {
+        if let Some(record) = overlay.event_to_change(self.event)? {
             return Ok(Answer::Event(Box::new(record)));
         }
         about::check(&self.about)?;

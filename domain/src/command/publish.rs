@@ -25,7 +25,7 @@ impl Publish {
             }
             overlay.clear_due(due_at, Due::Publish(self.event));
         }
-        let mut record = match overlay.event(self.event)? {
+        let mut record = match overlay.event_to_change(self.event)? {
             Some(record) => record,
             None if self.due_at.is_some() => return Ok(Answer::Done),
             None => return Err(Refusal::NotFound("event").into()),

@@ -48,7 +48,7 @@ impl SettlePayment {
             return Ok(Answer::Done);
         };
         let event = overlay.event(record.event)?;
-        match self.effect(&record, event.as_ref(), overlay)? {
+        match self.effect(&record, event.as_deref(), overlay)? {
             Effect::Sells => self.sell(overlay, &mut record, now)?,
             Effect::Ends => self.end(overlay, &mut record, now)?,
             Effect::Nothing => self.file(overlay, now, PaymentOutcome::RefundDue),

@@ -22,7 +22,7 @@ impl TurnSale {
             return Ok(Answer::Done);
         }
         overlay.clear_due(self.due_at, Due::TurnSale(self.event));
-        let Some(mut record) = overlay.event(self.event)? else {
+        let Some(mut record) = overlay.event_to_change(self.event)? else {
             return Ok(Answer::Done);
         };
         let phase = record.phase_at(now);

@@ -1,9 +1,12 @@
 //! Loaded records, and the writes so far on top of them. Here they are keys and values;
 //! `typed` reads and writes them by what they are.
 
+#[cfg(test)]
+mod tests;
 mod typed;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -44,8 +47,14 @@ pub enum Write {
 #[derive(Clone, Copy, Debug)]
 pub struct Savepoint {
     writes: usize,
-    undo: usize,
     changes: usize,
+}
+
+/// A write in the order of effect.
+struct Written {
+    write: Write,
+    /// The place of the write that was the last one of its key before.
+    hides: Option<usize>,
 }
 
 enum Change {
@@ -80,9 +89,11 @@ pub struct Overlay {
     loaded: BTreeMap<Key, Option<Value>>,
     ranges: BTreeMap<(Range, usize), Vec<(Key, Value)>>,
     wanted: BTreeSet<Want>,
-    written: BTreeMap<Key, Option<Value>>,
-    undo: Vec<(Key, Option<Option<Value>>)>,
-    writes: Vec<Write>,
+    /// Events as they were loaded, read once for all commands of a batch.
+    events: BTreeMap<EventId, Arc<EventRecord>>,
+    writes: Vec<Written>,
+    /// The place of the last write of each key that was set or cleared.
+    last: BTreeMap<Key, usize>,
     changes: Vec<Change>,
 }
 
@@ -109,6 +120,7 @@ impl Overlay {
     /// Takes in a loaded key, present or absent.
     pub fn fill_key(&mut self, key: Key, value: Option<Value>) {
         self.loaded.insert(key, value);
+        self.events.clear();
     }
 
     /// Takes in the first `limit` entries of a range.
@@ -116,22 +128,10 @@ impl Overlay {
         self.ranges.insert((range, limit), rows);
     }
 
-    /// Forgets what was loaded and written, and wants again all that was ever loaded:
-    /// the next attempt reads at a new version.
-    pub fn forget(&mut self) {
-        self.clear_writes();
-        let keys = std::mem::take(&mut self.loaded).into_keys().map(Want::Key);
-        let ranges = std::mem::take(&mut self.ranges)
-            .into_keys()
-            .map(|(range, limit)| Want::Range(range, limit));
-        self.wanted.extend(keys.chain(ranges));
-    }
-
     /// Drops all writes, keeping what was loaded.
     pub fn clear_writes(&mut self) {
-        self.written.clear();
-        self.undo.clear();
         self.writes.clear();
+        self.last.clear();
         self.changes.clear();
     }
 
@@ -139,19 +139,20 @@ impl Overlay {
     pub fn savepoint(&self) -> Savepoint {
         Savepoint {
             writes: self.writes.len(),
-            undo: self.undo.len(),
             changes: self.changes.len(),
         }
     }
 
     /// Undoes everything since a savepoint.
     pub fn rollback(&mut self, to: Savepoint) {
-        self.writes.truncate(to.writes);
         self.changes.truncate(to.changes);
-        for (key, before) in self.undo.drain(to.undo..).rev() {
-            match before {
-                Some(value) => self.written.insert(key, value),
-                None => self.written.remove(&key),
+        for Written { write, hides } in self.writes.drain(to.writes..).rev() {
+            let (Write::Set(key, _) | Write::Clear(key)) = write else {
+                continue;
+            };
+            match hides {
+                Some(place) => self.last.insert(key, place),
+                None => self.last.remove(&key),
             };
         }
     }
@@ -169,12 +170,8 @@ impl Overlay {
     /// The batch's writes in order, and its log record. The touched events' revs are
     /// among the writes. Call it once, at the end.
     pub fn into_writes(self, now: Timestamp) -> (Vec<Write>, LogRecord) {
-        let Self {
-            mut writes,
-            changes,
-            ..
-        } = self;
-        let (record, touched) = fold_changes(changes, now);
+        let (record, touched) = fold_changes(self.changes, now);
+        let mut writes = sum_adds(self.writes.into_iter().map(|written| written.write));
         writes.extend(
             touched
                 .into_iter()
@@ -185,8 +182,8 @@ impl Overlay {
 
     /// A value, as the batch would leave it.
     pub fn get(&mut self, key: &Key) -> Decision<Option<&Value>> {
-        if self.written.contains_key(key) {
-            return Ok(self.written[key].as_ref());
+        if let Some(&place) = self.last.get(key) {
+            return Ok(self.writes[place].value());
         }
         match self.loaded.get(key) {
             Some(value) => Ok(value.as_ref()),
@@ -211,8 +208,8 @@ impl Overlay {
             .map(|(last, _)| range.clone().after(last));
         let end = next.as_ref().map_or(&range.end, |next| &next.start);
         let mut rows: BTreeMap<Key, Value> = loaded.iter().cloned().collect();
-        for (key, value) in self.written.range(range.start.clone()..end.clone()) {
-            match value {
+        for (key, &place) in self.last.range(range.start.clone()..end.clone()) {
+            match self.writes[place].value() {
                 Some(value) => rows.insert(key.clone(), value.clone()),
                 None => rows.remove(key),
             };
@@ -223,31 +220,33 @@ impl Overlay {
 
     /// Puts a value.
     pub fn set(&mut self, key: Key, value: Value) {
-        self.note(key.clone(), Some(value.clone()));
-        self.writes.push(Write::Set(key, value));
+        let hides = self.last.insert(key.clone(), self.writes.len());
+        let write = Write::Set(key, value);
+        self.writes.push(Written { write, hides });
     }
 
     /// Takes a value away.
     pub fn clear(&mut self, key: Key) {
-        self.note(key.clone(), None);
-        self.writes.push(Write::Clear(key));
+        let hides = self.last.insert(key.clone(), self.writes.len());
+        let write = Write::Clear(key);
+        self.writes.push(Written { write, hides });
     }
 
     /// Takes all values of a range away. No rule may read the range in the same batch.
     pub fn clear_range(&mut self, range: Range) {
-        self.writes.push(Write::ClearRange(range));
+        self.blindly(Write::ClearRange(range));
     }
 
     /// Adds to a counter. What a batch adds, its rules don't see.
     pub fn add(&mut self, key: Key, by: i64) {
         if by != 0 {
-            self.writes.push(Write::Add(key, by));
+            self.blindly(Write::Add(key, by));
         }
     }
 
-    fn note(&mut self, key: Key, value: Option<Value>) {
-        let before = self.written.insert(key.clone(), value);
-        self.undo.push((key, before));
+    /// Writes what no rule of the batch sees.
+    fn blindly(&mut self, write: Write) {
+        self.writes.push(Written { write, hides: None });
     }
 
     fn read<T: DeserializeOwned>(&mut self, key: &Key) -> Decision<Option<T>> {
@@ -257,6 +256,43 @@ impl Overlay {
     fn put<T: Serialize>(&mut self, key: Key, value: &T) {
         self.set(key, crate::encode(value));
     }
+}
+
+impl Written {
+    /// What it leaves at its key.
+    fn value(&self) -> Option<&Value> {
+        match &self.write {
+            Write::Set(_, value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// The same writes with one addition for several to the same counter, as long as nothing
+/// between them sets it: a batch of reservations counts each ticket, most of them of one
+/// event.
+fn sum_adds(writes: impl Iterator<Item = Write>) -> Vec<Write> {
+    let mut summed: Vec<Write> = Vec::with_capacity(writes.size_hint().0);
+    let mut places: BTreeMap<Key, usize> = BTreeMap::new();
+    for write in writes {
+        match &write {
+            Write::Add(key, by) => {
+                let place = places.get(key).map(|&place| &mut summed[place]);
+                if let Some(Write::Add(_, sum)) = place {
+                    *sum = sum.wrapping_add(*by);
+                    continue;
+                }
+                places.insert(key.clone(), summed.len());
+            }
+            Write::Set(key, _) | Write::Clear(key) | Write::SetRev(key) => {
+                places.remove(key);
+            }
+            Write::ClearRange(range) => places.retain(|key, _| !range.contains(key)),
+        }
+        summed.push(write);
+    }
+    summed.retain(|write| !matches!(write, Write::Add(_, 0)));
+    summed
 }
 
 fn decode<T: DeserializeOwned>(key: &Key, value: &[u8]) -> Decision<T> {

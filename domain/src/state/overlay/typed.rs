@@ -1,6 +1,7 @@
 //! Records by what they are: every kind has its key, and what changes with it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
@@ -13,9 +14,24 @@ use crate::{
 };
 
 impl Overlay {
-    /// An event's record.
-    pub fn event(&mut self, event: EventId) -> Decision<Option<EventRecord>> {
-        self.read(&keys::event(event))
+    /// An event's record. It may be long, and most commands of a batch ask for the same.
+    pub fn event(&mut self, event: EventId) -> Decision<Option<Arc<EventRecord>>> {
+        let key = keys::event(event);
+        if self.last.contains_key(&key) {
+            return Ok(self.read(&key)?.map(Arc::new));
+        }
+        if let Some(record) = self.events.get(&event) {
+            return Ok(Some(Arc::clone(record)));
+        }
+        let record: Option<Arc<EventRecord>> = self.read(&key)?.map(Arc::new);
+        self.events
+            .extend(record.iter().map(|record| (event, Arc::clone(record))));
+        Ok(record)
+    }
+
+    /// The same as a copy, for a rule that changes it.
+    pub fn event_to_change(&mut self, event: EventId) -> Decision<Option<EventRecord>> {
+        Ok(self.event(event)?.map(Arc::unwrap_or_clone))
     }
 
     /// Puts an event's record, and tells the world if the world may see it.
@@ -154,7 +170,7 @@ impl Overlay {
     /// Enters in a reservation's timeline what happens to it in this commit.
     pub fn happens(&mut self, reservation: ReservationId, now: Timestamp, what: Happening) {
         let key = keys::happening(reservation, now, what);
-        self.writes.push(Write::SetRev(key));
+        self.blindly(Write::SetRev(key));
     }
 
     /// Forgets a reservation.
