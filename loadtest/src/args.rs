@@ -30,7 +30,7 @@ pub enum Test {
     /// See where costs bend as events, tickets, clients and changes grow: starts its own
     /// servers, and takes some 12 minutes unless told otherwise
     Growth(GrowthArgs),
-    /// The bare loop that deliveries are compared with
+    /// The bare loops that reads and deliveries are compared with
     #[command(hide = true)]
     Floor(FloorArgs),
     /// See what thousands of slow clients cost a running server and everybody else
@@ -155,8 +155,11 @@ pub struct FloorArgs {
     #[arg(long)]
     pub listen: SocketAddr,
     /// How many screens to let in
-    #[arg(long)]
+    #[arg(long, default_value_t = 0, conflicts_with = "answer")]
     pub watchers: usize,
+    /// Answer every request with the bytes of this file
+    #[arg(long)]
+    pub answer: Option<PathBuf>,
 }
 
 /// `parterre loadtest slow`

@@ -85,7 +85,7 @@ pub(super) async fn bare_loop(
     pace: Pace,
     payload: &[u8],
 ) -> Result<f64, Failure> {
-    let mut floor = Floor::start(stage, clients).await?;
+    let mut floor = Floor::of_deliveries(stage, clients).await?;
     let told = Arc::new(Mutex::new(Told::default()));
     let mut screens = Screens::open(&door(floor.address, "/"), clients, &noting(&told)).await?;
     let frame = framed(0x81, payload);

@@ -88,7 +88,7 @@ impl Hot {
         watchers: usize,
         payload: &[u8],
     ) -> Result<Self, Failure> {
-        let floor = Floor::start(stage, watchers).await?;
+        let floor = Floor::of_deliveries(stage, watchers).await?;
         Ok(Self {
             door: door(floor.address, "/"),
             server: Server::Floor {

@@ -33,6 +33,18 @@ pub(super) struct Page {
     pub(super) body: Vec<u8>,
 }
 
+impl Page {
+    /// The edge's whole answer, ready to be sent.
+    pub(super) fn answer(&self) -> Vec<u8> {
+        let headers = self.headers.iter();
+        let headers: String = headers
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let head = format!("HTTP/1.1 200 OK\r\n{headers}\r\n");
+        [head.as_bytes(), &self.body].concat()
+    }
+}
+
 /// A running nginx.
 pub(super) struct Nginx {
     program: Program,

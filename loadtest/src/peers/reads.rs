@@ -6,7 +6,7 @@ use super::nginx::{Nginx, Page};
 use super::peer::{NGINX, VARNISH};
 use super::report::Report;
 use super::varnish::Varnish;
-use crate::bench::{Calls, Parterre, Stage, again, like};
+use crate::bench::{Calls, Floor, Parterre, Stage, again, like};
 use crate::process::{Aside, Meter, SERVER_CORE};
 use crate::raw::{Connection, get};
 use crate::wire::{Call, Client, Failure};
@@ -62,6 +62,9 @@ pub(super) async fn measure(stage: &Stage, report: &mut Report) -> Result<(), Fa
         if let Some(varnish) = &varnish {
             servers.push(Server::new("varnish", varnish.address, varnish.child()));
         }
+        let floor = Floor::of_reads(stage, &page.answer()).await?;
+        let name = "bare recv() and send() loop";
+        servers.push(Server::new(name, floor.address, floor.id()));
         let bytes = page.body.len();
         let what = format!("a cached read of {bytes} bytes");
         let read = Read::whole(page);

@@ -2,20 +2,10 @@
 //! nothing else. No server of sockets can be cheaper without another kind of system call.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::net::{TcpListener, TcpStream};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-use super::program::{Launch, Program, free_address};
-use super::stage::Stage;
-use crate::args::FloorArgs;
-use crate::process::SERVER_CORE;
 use crate::raw::upgrade;
-use crate::wire::{Broken, Failure};
 
-/// How long it may take to send a frame to everybody.
-const SENT: Duration = Duration::from_secs(20);
 /// Bytes of the longest frame it takes.
 const FRAME_BYTES: usize = 64 << 10;
 
@@ -24,13 +14,8 @@ const FRAME_BYTES: usize = 64 << 10;
 ///
 /// # Errors
 ///
-/// When it can't listen, or anybody goes away.
-pub(crate) fn floor(args: &FloorArgs) -> io::Result<()> {
-    let listener = TcpListener::bind(args.listen)?;
-    serve(&listener, args.watchers)
-}
-
-fn serve(listener: &TcpListener, watchers: usize) -> io::Result<()> {
+/// When anybody goes away.
+pub(super) fn serve(listener: &TcpListener, watchers: usize) -> io::Result<()> {
     let mut screens = Vec::with_capacity(watchers);
     while screens.len() < watchers {
         let (mut screen, _) = listener.accept()?;
@@ -67,72 +52,6 @@ fn welcomed(screen: &mut TcpStream) -> io::Result<bool> {
     }
     screen.write_all(upgrade().as_bytes())?;
     Ok(true)
-}
-
-/// The floor in a process of its own.
-pub(crate) struct Floor {
-    program: Program,
-    pub(crate) address: SocketAddr,
-    /// Connected at the first frame: by then all screens are in.
-    publisher: Option<tokio::net::TcpStream>,
-}
-
-impl Floor {
-    /// Starts it for so many screens.
-    ///
-    /// # Errors
-    ///
-    /// When it doesn't start.
-    pub(crate) async fn start(stage: &Stage, watchers: usize) -> Result<Self, Failure> {
-        let odd = |error: io::Error| Failure::Odd(format!("floor: {error}"));
-        let folder = stage.folder("floor")?;
-        let address = free_address()?;
-        let arguments = format!("loadtest floor --listen {address} --watchers {watchers}");
-        let launch = Launch {
-            name: "floor",
-            program: &std::env::current_exe().map_err(odd)?,
-            arguments: arguments.split(' ').map(str::to_owned).collect(),
-            cores: SERVER_CORE,
-            account: None,
-            stop: "KILL",
-            folder: &folder,
-        };
-        let mut program = launch.start()?;
-        program.listens(address).await?;
-        Ok(Self {
-            program,
-            address,
-            publisher: None,
-        })
-    }
-
-    pub(crate) fn id(&self) -> u32 {
-        self.program.id()
-    }
-
-    /// Has a frame sent to every screen, and returns when that is done.
-    ///
-    /// # Errors
-    ///
-    /// When it isn't, or takes too long.
-    pub(crate) async fn sends(&mut self, frame: &[u8]) -> Result<(), Failure> {
-        match tokio::time::timeout(SENT, self.publish(frame)).await {
-            Ok(sent) => sent.map_err(|error| Broken::Lost(error.to_string()).into()),
-            Err(_) => Err(Failure::Odd(format!("nothing sent in {SENT:?}"))),
-        }
-    }
-
-    async fn publish(&mut self, frame: &[u8]) -> io::Result<()> {
-        let publisher = match &mut self.publisher {
-            Some(publisher) => publisher,
-            empty => empty.insert(tokio::net::TcpStream::connect(self.address).await?),
-        };
-        publisher.write_all(frame).await?;
-        // It says when it is done, but the screens say that as well: only that it does
-        // matters.
-        publisher.read_u8().await?;
-        Ok(())
-    }
 }
 
 #[cfg(test)]
