@@ -301,9 +301,9 @@ const fn cause(why: Retry) -> &'static str {
     }
 }
 
-/// Sixteen random bytes, so that no two batches are taken for one.
-pub(crate) fn fresh() -> [u8; 16] {
-    let mut bytes = [0; 16];
+/// Random bytes of the system's: nobody guesses them, and of sixteen no two are alike.
+pub(crate) fn fresh<const BYTES: usize>() -> [u8; BYTES] {
+    let mut bytes = [0; BYTES];
     #[expect(
         clippy::expect_used,
         reason = "without the system's randomness nothing can go on"

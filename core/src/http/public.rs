@@ -44,12 +44,7 @@ async fn reserve(State(context): State<Context>, Part(event): Part, request: Req
         key,
         fingerprint: Sha256::digest(&bytes).into(),
     });
-    let token = Token::new(
-        [fresh(), fresh()]
-            .as_flattened()
-            .try_into()
-            .unwrap_or_default(),
-    );
+    let token = Token::new(fresh());
     let laid_out = context.layouts.get(event).await?;
     let laid_out = laid_out.ok_or(Refusal::NotFound("event"))?;
     let committed = match (wish.tickets, wish.best) {
