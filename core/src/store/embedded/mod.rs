@@ -1,9 +1,10 @@
 //! The embedded store: one file of redb in one directory, one writer at a time.
 //!
-//! Two-phase commit and quick repair are on: both close classes of bugs in redb's recovery,
-//! and neither costs anything measurable beside the fsync. An error from a commit is
-//! final, because nobody knows what a failed fsync left behind: the store refuses all
-//! further work, the process stops, and the next start recovers.
+//! Two-phase commit and quick repair are on: both close classes of bugs in redb's recovery.
+//! The first costs nothing measurable beside the fsync; the second takes a tenth of the
+//! reservations of 64 buyers, and makes a start after a kill as short as any. An error from
+//! a commit is final, because nobody knows what a failed fsync left behind: the store
+//! refuses all further work, the process stops, and the next start recovers.
 //!
 //! A transaction reads a snapshot and remembers its sequence number; it commits only if
 //! no other commit came since. With one lane there never is one.
