@@ -37,8 +37,8 @@ impl Layouts {
         }
     }
 
-    /// What its tickets are to an event; none when there is no such event. The store isn't
-    /// asked for what can't have changed.
+    /// An event and its layout, as far as they tell what its tickets are; none when there is
+    /// no such event. The store isn't asked for what can't have changed.
     ///
     /// # Errors
     ///
@@ -64,12 +64,11 @@ impl Layouts {
         snapshot: &AnySnapshot,
         record: &EventRecord,
     ) -> Result<Arc<Layout>, Failure> {
-        match self.layout_of(record) {
-            Some(layout) => Ok(layout),
-            None => Ok(Arc::clone(
-                &self.lay_out(snapshot, record.clone()).await?.layout,
-            )),
+        if let Some(layout) = self.layout_of(record) {
+            return Ok(layout);
         }
+        let laid_out = self.lay_out(snapshot, record.clone()).await?;
+        Ok(Arc::clone(&laid_out.layout))
     }
 
     /// Keeps an event as it is in a snapshot.

@@ -190,6 +190,29 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_sees_a_change_of_its_own_until_it_is_undone() {
+        let world = World::on_sale(3);
+        let mut overlay = Overlay::default();
+        let titled = |overlay: &mut Overlay| {
+            let record = overlay.event(World::EVENT).unwrap().unwrap();
+            record.about.title.clone()
+        };
+        let command = change(EventPatch {
+            title: Some("Put off".into()),
+            ..EventPatch::default()
+        });
+        overlay.want(command.hints());
+        for want in overlay.take_wanted() {
+            world.rows.load(&mut overlay, want);
+        }
+        let (start, before) = (overlay.savepoint(), titled(&mut overlay));
+        command.decide(world.now, &mut overlay).unwrap();
+        assert_eq!(titled(&mut overlay), "Put off");
+        overlay.rollback(start);
+        assert_eq!(titled(&mut overlay), before);
+    }
+
+    #[test]
     fn a_published_event_keeps_its_currency() {
         let mut world = World::on_sale(3);
         let patch = EventPatch {
