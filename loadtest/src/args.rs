@@ -180,8 +180,9 @@ pub struct SlowArgs {
     /// How many slow clients there are
     #[arg(long, default_value_t = 5_000)]
     pub clients: usize,
-    /// Reads a second of everybody else, at random times
-    #[arg(long, default_value_t = 10_000.0)]
+    /// Reads a second of everybody else, at random times. If they are few, a read costs more
+    /// without slow clients than with them, as the server is woken for it alone
+    #[arg(long, default_value_t = 20_000.0)]
     pub rate: f64,
     /// How long each run with them lasts
     #[arg(long, default_value_t = 60)]
