@@ -64,9 +64,6 @@ impl Layouts {
         snapshot: &AnySnapshot,
         record: &EventRecord,
     ) -> Result<Arc<Layout>, Failure> {
-        if let Some(layout) = self.layout_of(record) {
-            return Ok(layout);
-        }
         let laid_out = self.lay_out(snapshot, record.clone()).await?;
         Ok(Arc::clone(&laid_out.layout))
     }

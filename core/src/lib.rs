@@ -37,6 +37,8 @@ pub mod store;
 #[cfg(test)]
 mod strange_bytes;
 mod sweeper;
+#[cfg(test)]
+mod testing;
 mod trim;
 
 use std::net::SocketAddr;

@@ -155,8 +155,8 @@ pub struct FloorArgs {
     #[arg(long)]
     pub listen: SocketAddr,
     /// How many screens to let in
-    #[arg(long, default_value_t = 0, conflicts_with = "answer")]
-    pub watchers: usize,
+    #[arg(long, required_unless_present = "answer", conflicts_with = "answer")]
+    pub watchers: Option<usize>,
     /// Answer every request with the bytes of this file
     #[arg(long)]
     pub answer: Option<PathBuf>,

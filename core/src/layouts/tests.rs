@@ -1,10 +1,11 @@
 use bytes::Bytes;
 use parterre_domain::state::Write;
-use parterre_domain::{About, Life, NewTicket, SalePhase, TicketId, Timestamp, Upload, UploadId};
+use parterre_domain::{Life, NewTicket, SalePhase, TicketId, Timestamp, Upload, UploadId};
 
 use super::*;
 use crate::config::StoreConfig;
 use crate::store::{Commit, Marker, Transaction};
+use crate::testing::about;
 
 #[tokio::test]
 async fn a_draft_grows_and_a_published_event_is_not_asked_for_again() {
@@ -75,20 +76,7 @@ async fn put(store: &AnyStore, event: &EventRecord, section: &str) {
 fn draft() -> EventRecord {
     EventRecord {
         id: EventId::from_number(1),
-        about: About {
-            title: "A Night of Song".into(),
-            category: "concert".into(),
-            venue: "Old Hall".into(),
-            city: "Lisbon".into(),
-            starts_at: Timestamp::default(),
-            sale_opens_at: None,
-            sale_closes_at: None,
-            currency: "EUR".parse().unwrap(),
-            description: String::new(),
-            image_url: None,
-            max_tickets: 3,
-            hold_seconds: 600,
-        },
+        about: about(),
         life: Life::Draft,
         phase: SalePhase::Open,
         tiers: Vec::new(),

@@ -10,7 +10,7 @@ use parterre_domain::command::{
 use parterre_domain::sandbox::{Behaviour, SandboxState};
 use parterre_domain::wire::api::CheckoutRequest;
 use parterre_domain::{
-    About, Buyer, EventId, Money, Refusal, ReservationId, ReservationRecord, ReservationState,
+    Buyer, EventId, Money, Refusal, ReservationId, ReservationRecord, ReservationState,
     ReservedTicket, TicketId, Tier, Timestamp, Token, UploadId, invariants, limits,
 };
 
@@ -21,6 +21,7 @@ use crate::lane::{Lanes, Rejected, Running};
 use crate::layouts::Layouts;
 use crate::metrics::Metrics;
 use crate::store::any::AnyStore;
+use crate::testing::about;
 
 const EVENT: EventId = EventId::from_number(1);
 const SECRET: &str = "the secret of a cluster";
@@ -166,23 +167,6 @@ impl World {
         let rows = crate::check::rows(&self.store).await.unwrap();
         let breaches = invariants::breaches(&rows, Timestamp::from_millis(0));
         assert!(breaches.is_empty(), "{breaches:#?}");
-    }
-}
-
-fn about() -> About {
-    About {
-        title: "A Night of Song".into(),
-        category: "concert".into(),
-        venue: "Old Hall".into(),
-        city: "Lisbon".into(),
-        starts_at: Timestamp::from_millis(2_000_000_000_000),
-        sale_opens_at: None,
-        sale_closes_at: None,
-        currency: "EUR".parse().unwrap(),
-        description: String::new(),
-        image_url: None,
-        max_tickets: 3,
-        hold_seconds: 600,
     }
 }
 

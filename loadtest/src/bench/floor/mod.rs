@@ -30,7 +30,7 @@ pub(crate) fn floor(args: &FloorArgs) -> io::Result<()> {
     let listener = TcpListener::bind(args.listen)?;
     match &args.answer {
         Some(file) => reads::serve(listener, &std::fs::read(file)?),
-        None => deliveries::serve(&listener, args.watchers),
+        None => deliveries::serve(&listener, args.watchers.unwrap_or_default()),
     }
 }
 
